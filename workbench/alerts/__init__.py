@@ -1,0 +1,3 @@
+"""Alert rules, their evaluation, and the messages they make."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Where alerts are delivered, one file a channel."""
+
+__all__: list[str] = []

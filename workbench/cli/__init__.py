@@ -1,0 +1,3 @@
+"""The command line: parse, call, show."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""The one object that every face holds."""
+
+__all__: list[str] = []

@@ -1,0 +1,100 @@
+"""Every error that Workbench raises on purpose: what was wrong, where, and what to do.
+
+Each also inherits the built-in that a caller would expect, so ``except ValueError`` works too.
+"""
+
+
+class WorkbenchError(Exception):
+    """The base of all errors that carry a sentence for the user."""
+
+
+class ArgumentError(WorkbenchError, ValueError):
+    """An argument has a value that cannot be used."""
+
+
+class PricingInputError(WorkbenchError, ValueError):
+    """An option cannot be priced from the values given."""
+
+
+class RiskInputError(WorkbenchError, ValueError):
+    """A risk figure cannot be computed from the values given."""
+
+
+class BacktestInputError(WorkbenchError, ValueError):
+    """A backtest cannot run on the values given."""
+
+
+class DataFormatError(WorkbenchError, ValueError):
+    """A file or frame is not of the shape it claims."""
+
+
+class DateInputError(WorkbenchError, ValueError):
+    """A date or time cannot be read, or is not one that the question allows."""
+
+
+class RuleError(WorkbenchError, ValueError):
+    """An alert rule document cannot be used."""
+
+
+class UnknownSymbolError(WorkbenchError, LookupError):
+    """The desk has no bars of a symbol."""
+
+
+class MissingDataError(WorkbenchError, LookupError):
+    """The desk lacks the data that a question needs."""
+
+
+class UnknownPipelineError(WorkbenchError, LookupError):
+    """No pipeline has that name."""
+
+
+class UnknownProviderError(WorkbenchError, LookupError):
+    """No provider has that name."""
+
+
+class SettingsError(WorkbenchError, ValueError):
+    """A setting has a value that cannot be used; the old one is kept."""
+
+
+class DeskHomeError(WorkbenchError, ValueError):
+    """A folder cannot hold a desk."""
+
+
+class DeskVersionError(WorkbenchError, RuntimeError):
+    """A desk was made by a newer version, or by a package that this one cannot read."""
+
+
+class StoreBusyError(WorkbenchError, TimeoutError):
+    """Another process holds the store for longer than the limit."""
+
+
+class StorageFullError(WorkbenchError, OSError):
+    """The disk has no room; nothing was written."""
+
+
+class BackupError(WorkbenchError, ValueError):
+    """A backup cannot be made or read back; nothing was changed."""
+
+
+class PermissionDeniedError(WorkbenchError, PermissionError):
+    """The desk's role does not allow the action."""
+
+
+class MissingKernelError(WorkbenchError, RuntimeError):
+    """No Jupyter kernel is there to run a notebook."""
+
+
+class PipelineError(WorkbenchError, RuntimeError):
+    """A pipeline run failed; its partial notebook is kept."""
+
+
+class PortInUseError(WorkbenchError, OSError):
+    """Another program listens on the port."""
+
+
+class ChannelError(WorkbenchError, OSError):
+    """A channel could not deliver a message; the outbox tries again."""
+
+
+class ServerSettingsError(WorkbenchError, ValueError):
+    """The server's settings would leave a door open."""

@@ -1,0 +1,3 @@
+"""Pictures of the trade: frames in, Bokeh figures out."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Prices, implied volatilities and Greeks of single options."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Where market data comes from, one file a provider."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Notebooks run on schedule, and the documents they publish."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Scenarios, value at risk and expected shortfall of a book."""
+
+__all__: list[str] = []

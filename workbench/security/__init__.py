@@ -1,0 +1,3 @@
+"""Redaction, tokens and passwords."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Doors, assets and report files behind Voila and JupyterLab."""
+
+__all__: list[str] = []

@@ -1,0 +1,222 @@
+"""Settings of a desk in layers: defaults, its ``settings.toml``, ``WORKBENCH_*`` of the environment."""
+
+import os
+import sys
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import tomlkit
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from workbench.errors import DeskHomeError, SettingsError
+
+SETTINGS_FILE = "settings.toml"
+DEFAULT_HOME = "workbench-desk"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ClockSettings(_Section):
+    """Which instant the desk calls now."""
+
+    as_of: date | None = Field(None, description="Fixed session date; empty means the wall clock.")
+    label: str = Field("", description="Shown beside every as-of, as in 'sample data'.")
+
+
+class MarketSettings(_Section):
+    """Assumptions of the market that no table holds yet."""
+
+    calendar: str = Field("XNYS", description="Exchange calendar of sessions (exchange_calendars name).")
+    currency: str = Field("USD", description="Currency of the desk's figures.")
+    rate: float = Field(
+        0.0, description="Assumed interest rate, continuously compounded per year (0.05 is 5 %)."
+    )
+    dividend_yield: float = Field(
+        0.0, description="Assumed dividend yield, continuously compounded per year."
+    )
+
+
+class RiskSettings(_Section):
+    """How the headline risk figures are made."""
+
+    confidence: float = Field(0.99, gt=0.5, lt=1, description="Confidence of the headline VaR and ES.")
+    lookback_sessions: int = Field(500, ge=50, description="Sessions of history behind historical VaR.")
+    grid_spot: tuple[float, ...] = Field(
+        (-0.10, -0.08, -0.06, -0.04, -0.02, 0.0, 0.02, 0.04, 0.06, 0.08, 0.10),
+        description="Relative changes of spot across the scenario grid.",
+    )
+    grid_volatility: tuple[float, ...] = Field(
+        (0.12, 0.08, 0.04, 0.0, -0.04),
+        description="Absolute changes of volatility down the scenario grid (0.04 is four points).",
+    )
+
+
+class StoreSettings(_Section):
+    """What one process may take of the machine."""
+
+    threads: int = Field(2, ge=1, description="Threads of DuckDB in this process.")
+    memory_limit: str = Field("2GB", description="Memory that DuckDB may use in this process.")
+    lock_timeout_seconds: float = Field(120.0, gt=0, description="How long a write waits for its turn.")
+
+
+class ServerSettings(_Section):
+    """Where pages are served, and who may open them."""
+
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on; any but loopback needs a login and TLS."
+    )
+    port: int = Field(8866, ge=0, le=65535, description="Port of the dashboards.")
+    lab_port: int = Field(8888, ge=0, le=65535, description="Port of JupyterLab.")
+    certificate: Path | None = Field(None, description="TLS certificate file (PEM).")
+    private_key: Path | None = Field(None, description="TLS private key file (PEM).")
+    password_hash: SecretStr | None = Field(None, description="Login as made by `workbench password`.")
+    token: SecretStr | None = Field(None, description="Fixed token; empty makes a new one at each start.")
+    preheated_kernels: int = Field(1, ge=0, description="Kernels kept ready for each dashboard.")
+    cull_idle_seconds: int = Field(
+        600, ge=30, description="A kernel without a page is ended after this long."
+    )
+
+
+class AlertSettings(_Section):
+    """Where alerts go when a rule does not say."""
+
+    channels: tuple[Literal["inbox", "file"], ...] = Field(("inbox", "file"), description="Default channels.")
+
+
+class LogSettings(_Section):
+    """What is written to the logs."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level kept.")
+
+
+class DeskSettings(BaseSettings):
+    """All settings of one desk; see ``docs/settings.md`` for the table."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WORKBENCH_", env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
+    )
+
+    name: str = Field("My desk", description="Name shown on pages and reports.")
+    role: Literal["viewer", "trader"] = Field("trader", description="Viewer may read; trader may also write.")
+    clock: ClockSettings = ClockSettings()
+    market: MarketSettings = MarketSettings()
+    risk: RiskSettings = RiskSettings()
+    store: StoreSettings = StoreSettings()
+    server: ServerSettings = ServerSettings()
+    alerts: AlertSettings = AlertSettings()
+    logs: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over what the file says; the file arrives as initial values."""
+        return env_settings, init_settings
+
+
+def home_folder(home: str | os.PathLike[str] | None = None) -> Path:
+    """Return the desk's folder: the argument, else ``WORKBENCH_HOME``, else ``~/workbench-desk``.
+
+    Raises
+    ------
+    DeskHomeError
+        If the folder is a project or a file rather than a place for a desk.
+    """
+    chosen = home if home is not None else os.environ.get("WORKBENCH_HOME") or Path.home() / DEFAULT_HOME
+    folder = Path(chosen).expanduser().absolute()
+    if folder.is_file():
+        raise DeskHomeError(f"`{folder}` is a file; give a folder for the desk with --home.")
+    if (folder / "pyproject.toml").exists():
+        raise DeskHomeError(
+            f"`{folder}` holds a pyproject.toml, so it is a project; give another folder with --home."
+        )
+    return folder
+
+
+def project_folder(name: Literal["notebooks", "dashboards", "pipelines"]) -> Path:
+    """Return the folder of a face's notebooks: beside the package in a checkout, else where pip put them.
+
+    Raises
+    ------
+    DeskHomeError
+        If neither place has the folder.
+    """
+    beside = Path(__file__).resolve().parent.parent / name
+    installed = Path(sys.prefix) / "share" / "workbench" / name
+    for folder in (beside, installed):
+        if folder.is_dir():
+            return folder
+    raise DeskHomeError(f"The {name} are missing at {beside} and {installed}; install the project again.")
+
+
+def load_settings(home: Path) -> DeskSettings:
+    """Return the settings of the desk in `home`.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read, or a value of the file or the environment is not allowed.
+    """
+    file = home / SETTINGS_FILE
+    values: dict[str, Any] = {}
+    if file.exists():
+        try:
+            values = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                f"{file} cannot be read: {error}. Mend that line or remove the file."
+            ) from error
+    try:
+        return DeskSettings(**values)
+    except ValidationError as error:
+        raise SettingsError(f"{_first_complaint(error)} Change it in {file} or the environment.") from error
+
+
+def write_setting(home: Path, name: str, value: Any) -> None:
+    """Set one value of ``settings.toml``, as in ``clock.as_of``; comments and order of the file are kept.
+
+    Raises
+    ------
+    SettingsError
+        If the value is not allowed; the file is then as it was.
+    """
+    file = home / SETTINGS_FILE
+    document = tomlkit.parse(file.read_text(encoding="utf-8")) if file.exists() else tomlkit.document()
+    *sections, key = name.split(".")
+    table: Any = document
+    for section in sections:
+        if section not in table:
+            table[section] = tomlkit.table()
+        table = table[section]
+    table[key] = value
+    text = tomlkit.dumps(document)
+    try:
+        DeskSettings(**tomllib.loads(text))
+    except ValidationError as error:
+        raise SettingsError(f"{_first_complaint(error)} Nothing was changed.") from error
+    temporary = file.with_suffix(".toml.new")
+    with temporary.open("w", encoding="utf-8") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    temporary.replace(file)
+
+
+def _first_complaint(error: ValidationError) -> str:
+    """Say which setting is wrong without repeating its value, which may be a secret."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"Setting `{'.'.join(str(part) for part in first['loc'])}`: {first['msg']}."

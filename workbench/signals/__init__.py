@@ -1,0 +1,3 @@
+"""Indicators of bars and the conditions between them."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Realised volatility and modelled option chains."""
+
+__all__: list[str] = []
