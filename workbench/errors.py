@@ -88,6 +88,14 @@ class PipelineError(WorkbenchError, RuntimeError):
     """A pipeline run failed; its partial notebook is kept."""
 
 
+class PipelineTimeoutError(PipelineError, TimeoutError):
+    """A pipeline run was ended at its time limit; its partial notebook is kept."""
+
+
+class ScheduleError(WorkbenchError, ValueError):
+    """The schedule beside a pipeline cannot be used."""
+
+
 class PortInUseError(WorkbenchError, OSError):
     """Another program listens on the port."""
 

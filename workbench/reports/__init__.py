@@ -1,3 +1,1 @@
-"""Notebooks run on schedule, and the documents they publish."""
-
-__all__: list[str] = []
+"""Reports: run a notebook, draw its page, write its workbook, publish both. Takes paths and frames, never a Desk."""
