@@ -1,3 +1,7 @@
 """The one object that every face holds."""
 
-__all__: list[str] = []
+from workbench.desk.clock import AsOf
+from workbench.desk.desk import Desk
+from workbench.desk.frames import DeskFrame, Headline, RiskResult, StressResult
+
+__all__ = ["AsOf", "Desk", "DeskFrame", "Headline", "RiskResult", "StressResult"]

@@ -1,0 +1,182 @@
+"""Data in and out of the lake."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from workbench.cli.options import DeskCommand, pass_desk
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from workbench.desk import Desk
+
+SUMMARY_COLUMNS = {
+    "symbol": ("Symbol", ""),
+    "new": ("New, rows", ",.0f"),
+    "changed": ("Changed, rows", ",.0f"),
+    "unchanged": ("Unchanged, rows", ",.0f"),
+    "quarantined": ("Quarantined, rows", ",.0f"),
+}
+BAR_COLUMNS = {
+    "time": ("Session", ""),
+    "open": ("Open", ",.2f"),
+    "high": ("High", ",.2f"),
+    "low": ("Low", ",.2f"),
+    "close": ("Close", ",.2f"),
+    "volume": ("Volume", ",.0f"),
+}
+
+
+@click.command(cls=DeskCommand)
+@click.argument("provider")
+@click.argument("symbols", nargs=-1, required=True)
+@click.option("--start", help="First session, as 2013-01-02.")
+@click.option("--end", help="Last session.")
+@click.option("--interval", default="1d", show_default=True, help="Interval of the bars.")
+@pass_desk
+def ingest(
+    desk: "Desk", provider: str, symbols: tuple[str, ...], start: str | None, end: str | None, interval: str
+) -> None:
+    """Fetch bars of SYMBOLS from PROVIDER (sample, files); `all` means every symbol it has.
+
+    Example: workbench ingest sample AAPL IBM
+    """
+    from rich.progress import Progress
+
+    from workbench.cli.show import console
+
+    with Progress(console=console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Ingesting", total=None)
+        summary = desk.ingest(
+            provider,
+            "all" if symbols == ("all",) else list(symbols),
+            start=start,
+            end=end,
+            interval=interval,
+            on_progress=lambda name, done, total: progress.update(
+                task, description=name, completed=done, total=total
+            ),
+        )
+    _show_summary(summary)
+
+
+@click.command(cls=DeskCommand)
+@click.argument("path", type=click.Path())
+@click.option(
+    "--kind", type=click.Choice(["bars", "chain", "fills"]), required=True, help="What the rows are."
+)
+@click.option("--source", help="Where the data come from.  [default: the file's name]")
+@click.option("--symbol", help="Symbol of bars that have no such column.")
+@click.option(
+    "--column", "columns", multiple=True, metavar="THEIRS=OURS", help="Name a column; may be repeated."
+)
+@click.option("--time-zone", help="Zone of times without one, as America/New_York.")
+@click.option("--encoding", help="Encoding of the text, when it is not UTF-8.")
+@click.option("--interval", default="1d", show_default=True, help="Interval of the bars.")
+@pass_desk
+def load(
+    desk: "Desk",
+    path: str,
+    kind: str,
+    source: str | None,
+    symbol: str | None,
+    columns: tuple[str, ...],
+    time_zone: str | None,
+    encoding: str | None,
+    interval: str,
+) -> None:
+    """Load your own CSV or Parquet file of bars, an option chain, or fills.
+
+    Example: workbench load prices.csv --kind bars --column "Adj Close=ignore"
+    """
+    from pathlib import Path
+
+    mapping = dict(_pair(text) for text in columns)
+    summary = desk.load(
+        path,
+        kind=kind,
+        source=source or Path(path).name,
+        symbol=symbol,
+        columns=mapping or None,
+        time_zone=time_zone,
+        encoding=encoding,
+        interval=interval,
+    )
+    _show_summary(summary)
+    refused = int(summary["quarantined"].sum())
+    if refused:
+        click.echo(f"{refused:,} rows were refused; `workbench quarantine` says why.")
+
+
+@click.command(cls=DeskCommand)
+@click.argument("symbol")
+@click.option("--start", help="First session.")
+@click.option("--end", help="Last session.")
+@click.option(
+    "--adjust",
+    type=click.Choice(["all", "splits", "none"]),
+    default="all",
+    show_default=True,
+    help="Adjust for splits and dividends, for splits, or not at all.",
+)
+@click.option("--known-at", help="Only what the desk knew at that instant.")
+@click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, help="How many rows.")
+@pass_desk
+def bars(
+    desk: "Desk",
+    symbol: str,
+    start: str | None,
+    end: str | None,
+    adjust: str,
+    known_at: str | None,
+    last: int,
+) -> None:
+    """Show the last bars of SYMBOL."""
+    from workbench.cli.show import show_frame
+
+    frame = desk.bars(
+        symbol,
+        start,
+        end,
+        adjust=None if adjust == "none" else adjust,  # type: ignore[arg-type]
+        known_at=known_at,
+    )
+    show_frame(
+        frame.tail(last),
+        BAR_COLUMNS,
+        title=f"{symbol}, $ a share, {len(frame):,} bars",
+        note=f"adjusted: {adjust}; {desk.as_of().note}",
+    )
+
+
+@click.command(cls=DeskCommand)
+@click.option("--last", type=click.IntRange(min=1), default=50, show_default=True, help="How many rows.")
+@pass_desk
+def quarantine(desk: "Desk", last: int) -> None:
+    """Show the rows that were refused, with line and reason."""
+    from workbench.cli.show import show_frame
+
+    show_frame(
+        desk.quarantine().head(last),
+        {
+            "source": ("Source", ""),
+            "line": ("Line", ",.0f"),
+            "reason": ("Reason", ""),
+            "text": ("Row", ""),
+        },
+        title="Quarantined rows",
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    theirs, separator, ours = text.partition("=")
+    if not separator or not theirs or not ours:
+        raise click.BadParameter(f"{text!r} is not THEIRS=OURS, as in 'Adj Close=close'.")
+    return theirs, ours
+
+
+def _show_summary(summary: "pd.DataFrame") -> None:
+    from workbench.cli.show import show_frame
+
+    show_frame(summary, SUMMARY_COLUMNS, title=getattr(summary, "title", ""))

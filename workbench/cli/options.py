@@ -1,0 +1,90 @@
+"""What every command shares: the desk's folder, the debug switch, and one sentence for an error."""
+
+import errno
+import sys
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
+
+import click
+
+from workbench.errors import WorkbenchError
+
+FAILED = 1
+
+
+class DeskCommand(click.Command):
+    """A command that knows ``--home`` and ``--debug`` and says errors in one sentence."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += [
+            click.Option(
+                ["--home"],
+                envvar="WORKBENCH_HOME",
+                type=click.Path(file_okay=True),
+                help="Folder of the desk.  [default: ~/workbench-desk]",
+            ),
+            click.Option(
+                ["--debug"],
+                is_flag=True,
+                envvar="WORKBENCH_DEBUG",
+                help="Show the traceback of an error.",
+            ),
+        ]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error becomes one sentence and a non-zero status."""
+        home, debug = ctx.params.pop("home"), ctx.params.pop("debug")
+        ctx.meta["workbench.home"] = home
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except BrokenPipeError:
+            # The reader of our output went away, as `head` does; nothing is wrong.
+            sys.stderr.close()
+            ctx.exit(0)
+        except Exception as error:
+            if debug:
+                raise
+            click.secho(f"Error: {sentence(error)}", err=True)
+            ctx.exit(FAILED)
+
+
+class DeskGroup(click.Group):
+    """A group whose commands are desk commands."""
+
+    command_class = DeskCommand
+    group_class = type
+
+
+def sentence(error: BaseException) -> str:
+    """Say an error as one sentence: what, where, what to do."""
+    if isinstance(error, WorkbenchError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "The disk is full; nothing was half-written. Free some space and run the command again."
+    if isinstance(error, PermissionError):
+        return f"No permission for {error.filename}; choose another folder with --home or change its owner."
+    return f"{type(error).__name__}: {error}. This is a defect; run it again with --debug and report it."
+
+
+def home_of(ctx: click.Context) -> str | None:
+    """Return the folder given with ``--home`` or the environment, if any."""
+    home: str | None = ctx.meta.get("workbench.home")
+    return home
+
+
+def pass_desk(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Open the desk of ``--home`` and hand it in as the first argument; close it afterwards."""
+
+    @click.pass_context
+    def with_desk(ctx: click.Context, /, *args: Any, **kwargs: Any) -> Any:
+        from workbench.desk import Desk
+
+        desk = Desk.open(home_of(ctx))
+        ctx.call_on_close(desk.close)
+        return ctx.invoke(function, desk, *args, **kwargs)
+
+    return update_wrapper(with_desk, function)

@@ -1,0 +1,218 @@
+"""The demo desk: real sample prices, an example book with modelled options, one of everything."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workbench.desk.desk import Desk
+from workbench.desk.frames import Headline, format_number
+from workbench.market.calendars import session_close, sessions, years_to_expiry
+from workbench.market.instruments import OptionContract
+from workbench.providers import ModelledChainProvider
+from workbench.settings import SETTINGS_FILE, home_folder, write_setting
+from workbench.volatility import modelled_chain, realized_volatility
+
+LAST_SESSION = date(2013, 3, 1)
+FIRST_CHAIN = date(2013, 2, 1)
+OPTION_UNDERLYINGS = ("AAPL", "GOOG", "IBM")
+# Standard monthly options then expired on the Saturday after the third Friday (OCC rule until February 2015).
+EXPIRIES = (date(2013, 4, 20), date(2013, 6, 22))
+STRIKE_STEPS = {"AAPL": 10.0, "GOOG": 10.0, "IBM": 5.0}
+VOLATILITY_WINDOW = 60
+# The three-month Treasury bill stood near 0.1 % in March 2013 (Federal Reserve, H.15).
+RATE = 0.001
+OPTION_FEE = Decimal("0.65")
+SHARE_FEE = Decimal("1.00")
+
+STEPS = 8
+BACKTEST = {"symbol": "AAPL", "kind": "sma", "fast": 20, "slow": 100}
+RULE = {
+    "symbol": "AAPL",
+    "name": "AAPL closes below 440",
+    "conditions": [{"type": "price", "operator": "<", "value": 440}],
+    "notification_methods": ["inbox", "file"],
+    "enabled": True,
+}
+
+
+@dataclass(frozen=True)
+class Trade:
+    """One example trade: at the day's real close for shares, at the modelled mid for options."""
+
+    day: date
+    underlying: str
+    quantity: int
+    strategy: str
+    strike: int = 0
+    right: str = ""
+    expiry: date = EXPIRIES[0]
+
+    @property
+    def symbol(self) -> str:
+        """The ticker, or the OCC symbol of the option."""
+        if not self.right:
+            return self.underlying
+        contract = OptionContract(
+            root=self.underlying,
+            expiry=self.expiry,
+            right="C" if self.right == "C" else "P",
+            strike=Decimal(self.strike),
+        )
+        return contract.occ_symbol
+
+
+TRADES = (
+    Trade(date(2013, 2, 1), "AAPL", 500, "covered call"),
+    Trade(date(2013, 2, 1), "AAPL", -5, "covered call", 490, "C"),
+    Trade(date(2013, 2, 4), "AAPL", -10, "put spread", 420, "P"),
+    Trade(date(2013, 2, 4), "AAPL", 10, "put spread", 390, "P"),
+    Trade(date(2013, 2, 6), "GOOG", -4, "short strangle", 830, "C"),
+    Trade(date(2013, 2, 6), "GOOG", -4, "short strangle", 710, "P"),
+    Trade(date(2013, 2, 8), "MSFT", 2000, "shares"),
+    Trade(date(2013, 2, 12), "IBM", 300, "hedged shares"),
+    Trade(date(2013, 2, 12), "IBM", 3, "hedged shares", 190, "P", EXPIRIES[1]),
+    Trade(date(2013, 2, 20), "MSFT", -800, "shares"),
+)
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What a demo made: where, and the newest of each thing."""
+
+    home: Path
+    desk: Desk
+    report: Path
+    workbook: Path
+    run_id: str
+    alerts_raised: int
+    headline: Headline
+    backtest: dict[str, Any]
+
+    def lines(self) -> list[str]:
+        """Say in five lines what was made, where it lies, and what to type next."""
+        figures = self.headline
+        made = self.backtest
+        alert = "1 new alert" if self.alerts_raised == 1 else f"{self.alerts_raised} new alerts"
+        return [
+            f"Book     {_money(figures.book_value)} $, P&L {_money(figures.pnl, '+')} $, VaR 99 % "
+            f"{_money(figures.value_at_risk)} $, {figures.as_of.note} (options modelled)",
+            f"Backtest {made['strategy']} on {made['symbol']}: {made['annualized_return_pct']:.1f} % a year "
+            f"after costs, {made['total_trades']} trades",
+            f"Report   {self.report}  and  {self.workbook.name}",
+            f"Alerts   {alert}; all in `workbench alerts list` and {self.home / 'alerts'}",
+            f"Next     workbench book --home {self.home} | workbench serve --home {self.home} | "
+            f"workbench lab --home {self.home}",
+        ]
+
+
+def make_demo(
+    home: str | PathLike[str] | None = None, *, on_step: Callable[[str], None] | None = None
+) -> DemoResult:
+    """Make or refresh the demo desk: data, book, risk, backtest, report and alert.
+
+    Bars, fills and rules are the same each time and are written once; prices, risk and backtest are computed
+    anew, and every call makes a run of its own with its own report.
+    """
+    say = on_step or (lambda text: None)
+    folder = home_folder(home)
+    folder.mkdir(parents=True, exist_ok=True)
+    say("Opening the desk")
+    desk = open_demo_desk(folder)
+    say("Loading real daily prices of five shares, 2000 to 2013")
+    desk.ingest("sample", "all")
+    say("Modelling option chains from the real prices")
+    load_modelled_chains(desk)
+    say("Loading the example book")
+    desk.load(demo_fills(desk), kind="fills", source="example trades at real closes and modelled mids")
+    say("Pricing the book and measuring its risk")
+    headline = desk.headline()
+    say("Backtesting a moving-average crossover on AAPL with costs")
+    backtest = desk.backtest(**BACKTEST)  # type: ignore[arg-type]
+    say("Checking the alert rules")
+    desk.save_rule(dict(RULE))
+    raised = desk.check_rules()
+    say("Running the morning_risk pipeline")
+    run = desk.run("morning_risk")
+    run.raise_if_failed()
+    return DemoResult(
+        home=folder,
+        desk=desk,
+        report=Path(run.outputs["report"]),
+        workbook=Path(run.outputs["workbook"]),
+        run_id=run.id,
+        alerts_raised=len(raised),
+        headline=headline,
+        backtest=backtest,
+    )
+
+
+def _money(amount: float, sign: str = "") -> str:
+    return format_number(amount, f"{sign},.0f")
+
+
+def open_demo_desk(folder: Path) -> Desk:
+    """Write the demo's settings where there are none, and open the desk."""
+    if not (folder / SETTINGS_FILE).exists():
+        write_setting(folder, "name", "Demo desk")
+        write_setting(folder, "clock.as_of", LAST_SESSION)
+        write_setting(folder, "clock.label", "sample data")
+        write_setting(folder, "market.rate", RATE)
+    return Desk.open(folder)
+
+
+def load_modelled_chains(desk: Desk) -> None:
+    """Make the chains that the example book needs from the real closes, and load them marked as modelled."""
+    calendar = desk.settings.market.calendar
+    provider = ModelledChainProvider(lambda symbol, day: _chain(desk, symbol, day, calendar))
+    days = [stamp.date() for stamp in sessions(calendar, FIRST_CHAIN, LAST_SESSION)]
+    chains = [provider.chain(symbol, day) for symbol in OPTION_UNDERLYINGS for day in days]
+    desk.load(pd.concat(chains, ignore_index=True), kind="chain", source=provider.label)
+
+
+def _chain(desk: Desk, symbol: str, day: date, calendar: str) -> pd.DataFrame:
+    """Model one underlying's chain at one session's close, from its closes up to that day."""
+    start = pd.Timestamp(day) - pd.Timedelta(days=2 * VOLATILITY_WINDOW)
+    closes = desk.bars(symbol, start.date(), day, adjust=None)["close"]
+    total_return = desk.bars(symbol, start.date(), day)["close"]
+    instant = session_close(calendar, day)
+    return modelled_chain(
+        underlying=symbol,
+        spot=float(closes.iloc[-1]),
+        time=instant,
+        expiries=EXPIRIES,
+        years=years_to_expiry(instant, EXPIRIES, calendar),
+        realized_volatility=float(realized_volatility(total_return.tail(VOLATILITY_WINDOW + 1))),
+        strike_step=STRIKE_STEPS[symbol],
+        rate=desk.settings.market.rate,
+        dividend_yield=desk.settings.market.dividend_yield,
+    )
+
+
+def demo_fills(desk: Desk) -> pd.DataFrame:
+    """Return the example trades as fills, priced from the desk's closes and modelled mids."""
+    calendar = desk.settings.market.calendar
+    rows = []
+    for number, trade in enumerate(TRADES, start=1):
+        when = session_close(calendar, trade.day)
+        price = desk.price(trade.symbol, as_of=trade.day)
+        fee = OPTION_FEE * abs(trade.quantity) if trade.right else SHARE_FEE
+        rows.append(
+            {
+                "fill_id": f"example-{number:02d}",
+                "account": "main",
+                "time": when,
+                "symbol": trade.symbol,
+                "quantity": Decimal(trade.quantity),
+                "price": Decimal(f"{price:.4f}"),
+                "fees": fee,
+                "currency": desk.settings.market.currency,
+                "strategy": trade.strategy,
+            }
+        )
+    return pd.DataFrame(rows)

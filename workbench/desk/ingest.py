@@ -1,0 +1,155 @@
+"""Data on its way into the desk: from a provider, a file or a frame, checked, then written once."""
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+
+import pandas as pd
+
+from workbench.desk.clock import parse_instant
+from workbench.desk.frames import DeskFrame, desk_frame
+from workbench.errors import ArgumentError, DataFormatError
+from workbench.market.schemas import check_bars
+from workbench.providers import (
+    Provider,
+    parse_bars,
+    parse_chain,
+    parse_fills,
+    read_bars_file,
+    read_chain_file,
+    read_fills_file,
+)
+from workbench.store import Lake, Ledger
+
+SUMMARY = ["new", "changed", "unchanged", "quarantined"]
+DAILY = "1d"
+
+
+def bars_table(interval: str) -> str:
+    """Return the lake's table for bars of `interval`."""
+    return "daily_bars" if interval == DAILY else "intraday_bars"
+
+
+def ingest_from_provider(
+    lake: Lake,
+    provider: Provider,
+    symbols: Sequence[str],
+    *,
+    start: str | None,
+    end: str | None,
+    interval: str,
+    calendar: str,
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> DeskFrame:
+    """Fetch bars and corporate actions of `symbols` and write what is new or changed.
+
+    Each symbol is one durable write, so that an interrupted ingest keeps what it has and goes on from there.
+    """
+    first = parse_instant(start, calendar).normalize() if start else None
+    last = parse_instant(end, calendar) if end else None
+    summaries = []
+    for count, symbol in enumerate(symbols, start=1):
+        bars = provider.bars([symbol], first, last, interval)
+        summaries.append(write_bars(lake, bars, source=provider.label, interval=interval))
+        actions = provider.corporate_actions([symbol], first, last)
+        if len(actions):
+            lake.write("corporate_actions", actions, source=provider.label)
+        if on_progress:
+            on_progress(symbol, count, len(symbols))
+    return summary_frame(pd.concat(summaries), title=f"Ingested from {provider.label}")
+
+
+def write_bars(lake: Lake, bars: pd.DataFrame, *, source: str, interval: str) -> pd.DataFrame:
+    """Check long bars, write the good ones, quarantine the rest, and count per symbol."""
+    good, bad = check_bars(bars)
+    if interval != DAILY:
+        good = good.assign(interval=interval)
+    return _write(lake, bars_table(interval), good, bad, source)
+
+
+def load_into(
+    lake: Lake,
+    ledger: Ledger,
+    data: str | PathLike[str] | pd.DataFrame,
+    *,
+    kind: str,
+    source: str,
+    columns: dict[str, str] | None,
+    time_zone: str | None,
+    encoding: str | None,
+    interval: str,
+    symbol: str | None,
+    recorded_at: pd.Timestamp,
+) -> DeskFrame:
+    """Load a file or frame of bars, an option chain or fills; see `Desk.load`."""
+    readers = {"bars": read_bars_file, "chain": read_chain_file, "fills": read_fills_file}
+    parsers = {"bars": parse_bars, "chain": parse_chain, "fills": parse_fills}
+    if kind not in readers:
+        raise ArgumentError(f"`kind` is {kind!r}; give one of {', '.join(map(repr, readers))}.")
+    if not source or not source.strip():
+        raise ArgumentError(
+            "`source` is empty; name where the data come from, as in 'my broker, 2024 export'."
+        )
+    options = {"columns": columns, "time_zone": time_zone}
+    if kind == "bars":
+        options |= {"symbol": symbol}
+    if isinstance(data, pd.DataFrame):
+        parsed = parsers[kind](data, **options)
+    else:
+        parsed = readers[kind](Path(data), encoding=encoding, **options)
+    rows, bad = parsed.rows, parsed.quarantined
+    if rows.empty and bad.empty:
+        raise DataFormatError(f"{data} holds no rows; nothing was loaded.")
+    if kind == "fills":
+        counts = ledger.fills.add(rows, source=source, recorded_at=recorded_at)
+        _quarantine(lake, "fills", bad, source)
+        counts = _with_quarantined(counts, bad, rows)
+    else:
+        table = bars_table(interval) if kind == "bars" else "option_quotes"
+        if table == "intraday_bars":
+            rows = rows.assign(interval=interval)
+        counts = _write(lake, table, rows, bad, source)
+    return summary_frame(counts, title=f"Loaded {kind} from {source}")
+
+
+def summary_frame(counts: pd.DataFrame, *, title: str) -> DeskFrame:
+    """Return the counts per symbol as one frame, symbols in order."""
+    total = counts.groupby(level=0).sum().sort_index()
+    total.index.name = "symbol"
+    return desk_frame(total[SUMMARY].astype("int64"), title=title)
+
+
+def _write(lake: Lake, table: str, good: pd.DataFrame, bad: pd.DataFrame, source: str) -> pd.DataFrame:
+    if len(good):
+        counts = lake.write(table, good, source=source)
+    else:
+        counts = pd.DataFrame(columns=SUMMARY[:3], dtype="int64")
+    _quarantine(lake, table, bad, source)
+    return _with_quarantined(counts, bad, good)
+
+
+def _quarantine(lake: Lake, table: str, bad: pd.DataFrame, source: str) -> None:
+    if len(bad):
+        rows = pd.DataFrame(
+            {
+                "table_name": table,
+                "line": bad.get("line", bad.index),
+                "reason": bad["reason"].astype(str),
+                "text": bad["text"].astype(str) if "text" in bad else "",
+            }
+        )
+        lake.write("quarantine", rows, source=source)
+
+
+def _with_quarantined(counts: pd.DataFrame, bad: pd.DataFrame, good: pd.DataFrame) -> pd.DataFrame:
+    """Add the quarantined rows to the counts, under their symbol where the row still tells it."""
+    counts = counts.reindex(columns=SUMMARY, fill_value=0)
+    if bad.empty:
+        return counts
+    if "symbol" in bad:
+        names = bad["symbol"].fillna("(unreadable)").astype(str).replace("", "(unreadable)")
+    else:
+        only = good["symbol"].unique() if "symbol" in good else []
+        names = pd.Series(str(only[0]) if len(only) == 1 else "(unreadable)", index=bad.index)
+    bad_counts = names.value_counts().rename("quarantined").to_frame()
+    return pd.concat([counts, bad_counts.reindex(columns=SUMMARY, fill_value=0)])
