@@ -1,3 +1,67 @@
 """Instruments, calendars, schemas and the arithmetic of bars: the vocabulary of the field."""
 
-__all__: list[str] = []
+from workbench.market.calendars import (
+    exchange_zone,
+    is_session,
+    last_session,
+    next_session,
+    previous_session,
+    session_close,
+    session_closes,
+    session_open,
+    sessions,
+    years_to_expiry,
+)
+from workbench.market.corporate_actions import ACTION_COLUMNS, adjust_bars, no_actions
+from workbench.market.instruments import (
+    OptionContract,
+    exercise_of_root,
+    is_option_symbol,
+    occ_symbols,
+    parse_occ_symbol,
+    underlying_of,
+    underlying_of_root,
+)
+from workbench.market.schemas import (
+    BARS,
+    FILLS,
+    OPTION_QUOTES,
+    Checked,
+    Column,
+    check_bars,
+    check_fills,
+    check_option_quotes,
+    frame_schema,
+)
+
+__all__ = [
+    "ACTION_COLUMNS",
+    "BARS",
+    "FILLS",
+    "OPTION_QUOTES",
+    "Checked",
+    "Column",
+    "OptionContract",
+    "adjust_bars",
+    "check_bars",
+    "check_fills",
+    "check_option_quotes",
+    "exchange_zone",
+    "exercise_of_root",
+    "frame_schema",
+    "is_option_symbol",
+    "is_session",
+    "last_session",
+    "next_session",
+    "no_actions",
+    "occ_symbols",
+    "parse_occ_symbol",
+    "previous_session",
+    "session_close",
+    "session_closes",
+    "session_open",
+    "sessions",
+    "underlying_of",
+    "underlying_of_root",
+    "years_to_expiry",
+]
