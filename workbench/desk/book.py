@@ -10,8 +10,14 @@ from workbench.desk.chains import closes_at, marks_at, underlyings
 from workbench.desk.clock import AsOf
 from workbench.market.calendars import previous_session, session_close, years_to_expiry
 from workbench.market.corporate_actions import adjust_bars
-from workbench.market.instruments import OptionContract, is_option_symbol, parse_occ_symbol, underlying_of
-from workbench.portfolio import book_greeks, positions_from_fills, trader_units, value_positions
+from workbench.market.instruments import is_option_symbol, parse_occ_symbol, underlying_of
+from workbench.portfolio import (
+    book_greeks,
+    period_pnl,
+    positions_from_fills,
+    trader_units,
+    value_positions,
+)
 from workbench.pricing import implied_volatility
 from workbench.settings import MarketSettings
 from workbench.store import Lake, Ledger
@@ -35,78 +41,74 @@ class BookReader:
     market: MarketSettings
 
     def positions(self, as_of: AsOf) -> pd.DataFrame:
-        """Return every position ever held up to `as_of`, valued; closed ones have quantity zero."""
-        today = self._valued(as_of.instant)
-        if today.empty:
-            return pd.DataFrame(columns=POSITION_COLUMNS)
-        before = session_close(self.market.calendar, previous_session(self.market.calendar, as_of.session))
-        yesterday = self._valued(before)
-        earlier = yesterday.set_index(KEY)["pnl"] if len(yesterday) else pd.Series(dtype="float64")
-        keys = pd.MultiIndex.from_frame(today[KEY])
-        # A position that was not there yesterday has made nothing by then; one that could not be priced
-        # yesterday has an unknown change, which stays missing.
-        known = earlier.reindex(keys)
-        absent = ~keys.isin(earlier.index)
-        known[absent] = 0.0
-        today["day_pnl"] = today["pnl"].to_numpy() - known.to_numpy()
-        legs = self._legs(today, as_of)
-        return legs.reindex(columns=POSITION_COLUMNS)
+        """Return every position ever held up to `as_of`, valued; closed ones have quantity zero.
 
-    def _valued(self, instant: pd.Timestamp) -> pd.DataFrame:
-        fills = self.ledger.fills.frame(until=instant)
+        `day_pnl` counts from the close of the session before, fills and dividends of the day included.
+        """
+        fills = self.ledger.fills.frame(until=as_of.instant)
         if fills.empty:
-            return pd.DataFrame()
-        names = [name for name in fills["symbol"].unique() if not is_option_symbol(name)]
-        actions = self.lake.read("corporate_actions", symbols=names) if names else None
-        if actions is not None and len(actions):
-            day = instant.tz_convert(None).normalize()
-            actions = actions[actions["ex_date"] <= day]
-        positions = positions_from_fills(fills, actions=actions, until=instant)
-        marks = marks_at(self.lake, positions["symbol"].tolist(), instant, self.market.calendar)
-        valued = value_positions(positions, marks)
+            return pd.DataFrame(columns=POSITION_COLUMNS)
+        calendar = self.market.calendar
+        symbols = fills["symbol"].unique().tolist()
+        actions = self._actions(symbols)
+        marks = marks_at(self.lake, symbols, as_of.instant, calendar)
+        held = positions_from_fills(fills, actions=actions, until=as_of.instant)
+        valued = value_positions(held, marks)
+        quotes = marks[["price_status", "price_time", "modelled", "source"]].reset_index()
         tags = fills.groupby(KEY)["strategy"].last().reset_index()
-        extra = marks[["price_status", "price_time", "modelled", "source"]].reset_index()
-        valued = valued.drop(columns=[c for c in extra.columns[1:] if c in valued], errors="ignore")
-        valued = valued.drop(columns="strategy", errors="ignore")
-        return valued.merge(extra, on="symbol", how="left").merge(tags, on=KEY, how="left")
+        valued = valued.merge(quotes, on="symbol", how="left").merge(tags, on=KEY, how="left")
+        before = session_close(calendar, previous_session(calendar, as_of.session))
+        day = period_pnl(
+            fills,
+            before,
+            as_of.instant,
+            marks_at(self.lake, symbols, before, calendar),
+            marks,
+            actions=actions,
+        )
+        valued = valued.merge(day[[*KEY, "pnl"]].rename(columns={"pnl": "day_pnl"}), on=KEY, how="left")
+        return self._with_risk(valued, as_of).reindex(columns=POSITION_COLUMNS)
 
-    def _legs(self, positions: pd.DataFrame, as_of: AsOf) -> pd.DataFrame:
+    def _actions(self, symbols: list[str]) -> pd.DataFrame | None:
+        """Return splits and dividends of the shares and of the options' underlyings."""
+        actions = self.lake.read("corporate_actions", symbols=underlyings(symbols))
+        return actions if len(actions) else None
+
+    def _with_risk(self, positions: pd.DataFrame, as_of: AsOf) -> pd.DataFrame:
         """Add the terms, spot, time, implied volatility and Greeks of each row."""
         frame = positions.copy()
         contracts = [parse_occ_symbol(s) if is_option_symbol(s) else None for s in frame["symbol"]]
+        named = zip(frame["symbol"], contracts, strict=True)
+        frame["description"] = [c.description if c else f"{s} shares" for s, c in named]
         frame["underlying"] = [underlying_of(symbol) for symbol in frame["symbol"]]
-        frame["kind"] = [_kind(contract) for contract in contracts]
+        frame["kind"] = [c.kind if c else "share" for c in contracts]
         frame["strike"] = [float(c.strike) if c else np.nan for c in contracts]
         frame["expiry"] = pd.to_datetime([c.expiry if c else None for c in contracts])
-        frame["multiplier"] = [float(c.multiplier) if c else 1.0 for c in contracts]
         frame["exercise"] = [c.exercise if c else "" for c in contracts]
-        frame["description"] = [_describe(s, c) for s, c in zip(frame["symbol"], contracts, strict=True)]
-        spots = closes_at(self.lake, underlyings(frame["symbol"]), as_of.instant, self.market.calendar)
+        spots = closes_at(self.lake, frame["underlying"].tolist(), as_of.instant, self.market.calendar)
         frame["spot"] = frame["underlying"].map(spots).astype("float64")
-        option = frame["kind"].ne("share").to_numpy()
-        frame["years"] = np.nan
-        frame["volatility"] = np.nan
-        frame["volatility_status"] = ""
         frame["rate"] = self.market.rate
         frame["dividend_yield"] = self.market.dividend_yield
-        if option.any():
-            rows = frame.loc[option]
-            years = years_to_expiry(as_of.instant, rows["expiry"], self.market.calendar)
-            solved = implied_volatility(
-                rows["price"].to_numpy("float64"), rows["spot"].to_numpy("float64"),
-                rows["strike"].to_numpy("float64"), years, rate=self.market.rate,
-                dividend_yield=self.market.dividend_yield, is_call=rows["kind"].eq("call").to_numpy(),
-            )  # fmt: skip
-            frame.loc[option, "years"] = years
-            frame.loc[option, "volatility"] = solved.volatility
-            frame.loc[option, "volatility_status"] = solved.status
-            expired = option & (frame["years"].to_numpy() <= 0)
-            frame.loc[expired, "price_status"] = "expired"
+        frame["years"] = years_to_expiry(as_of.instant, frame["expiry"], self.market.calendar)
+        option = frame["kind"].ne("share")
+        solved = implied_volatility(
+            frame["price"].astype("float64"),
+            frame["spot"],
+            frame["strike"],
+            frame["years"],
+            rate=self.market.rate,
+            dividend_yield=self.market.dividend_yield,
+            is_call=frame["kind"].eq("call"),
+        )
+        frame["volatility"] = solved.volatility
+        frame["volatility_status"] = np.where(option, solved.status, "")
+        frame.loc[option & frame["years"].le(0), "price_status"] = "expired"
         held = frame["quantity"].ne(0)
-        greeks = trader_units(book_greeks(frame[held], by=KEY)) if held.any() else pd.DataFrame()
-        if len(greeks):
-            keys = pd.MultiIndex.from_frame(frame[KEY])
-            frame[GREEKS] = greeks[GREEKS].reindex(keys).to_numpy()
+        if held.any():
+            greeks = trader_units(book_greeks(frame[held], by=KEY))
+            frame[GREEKS] = (
+                greeks.reindex(columns=GREEKS).reindex(pd.MultiIndex.from_frame(frame[KEY])).to_numpy()
+            )
         return frame
 
 
@@ -174,16 +176,3 @@ def findings_of(legs: pd.DataFrame) -> tuple[str, ...]:
     unsolved = option & legs["volatility"].isna()
     note(unsolved, lambda n, s: f"{n} option(s) have no implied volatility, so no Greeks and no risk: {s}.")
     return tuple(sentences)
-
-
-def _kind(contract: OptionContract | None) -> str:
-    if contract is None:
-        return "share"
-    return "call" if contract.right == "C" else "put"
-
-
-def _describe(symbol: str, contract: OptionContract | None) -> str:
-    if contract is None:
-        return f"{symbol} shares"
-    expiry = contract.expiry
-    return f"{contract.root} {expiry.day} {expiry:%b %y} {float(contract.strike):g} {contract.right}"

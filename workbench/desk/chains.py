@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from workbench.market.calendars import last_session, session_close
+from workbench.market.calendars import last_session, session_close, session_closes
 from workbench.market.instruments import is_option_symbol, underlying_of
 from workbench.store import Lake
 
@@ -61,10 +61,10 @@ def _share_marks(lake: Lake, symbols: list[str], instant: pd.Timestamp, calendar
     bars = lake.read("daily_bars", symbols=symbols, start=instant - MAX_AGE, end=instant)
     if bars.empty:
         return _no_marks()
-    # A bar carries its session's date and is known at that session's close, not before.
-    days = bars["time"].dt.date
-    closes = {day: session_close(calendar, day) for day in days.unique()}
-    bars = bars.assign(price_time=pd.to_datetime(days.map(closes), utc=True))
+    # A bar carries its session's date and is known at that session's close, not before; a bar on a day
+    # without a session is known at no time.
+    days = pd.DatetimeIndex(bars["time"]).tz_localize(None).normalize()
+    bars = bars.assign(price_time=session_closes(calendar, days))
     known = bars[bars["price_time"] <= instant].sort_values("time").groupby("symbol").tail(1)
     marks = known.set_index("symbol")[["close", "price_time", "source"]].rename(columns={"close": "price"})
     newest = _last_close(instant, calendar)
