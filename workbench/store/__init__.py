@@ -1,3 +1,6 @@
 """The lake of series, the ledger of transactions, and their backup."""
 
-__all__: list[str] = []
+from workbench.store.lake import Lake
+from workbench.store.tables import TABLES, TableSpec
+
+__all__ = ["TABLES", "Lake", "TableSpec"]

@@ -1,0 +1,119 @@
+"""Make a lake: one migration step under the lock, and a format number that tells versions apart."""
+
+import json
+from pathlib import Path
+
+import duckdb
+
+from workbench.errors import DeskHomeError, DeskVersionError, StorageFullError
+from workbench.store.connection import CATALOG, connect, quote_name
+from workbench.store.durable import write_durably
+from workbench.store.failures import is_storage_full, translate
+from workbench.store.lock import StoreLock
+from workbench.store.tables import TABLES, TableSpec
+
+__all__ = ["FORMAT", "FORMAT_FILE", "create_lake", "needs_creation"]
+
+FORMAT = 1
+"""The layout that this version writes. One more with every change to the tables or their meaning."""
+FORMAT_FILE = "format.json"
+"""Says the lake's format without opening the catalog, which another version might not be able to."""
+
+
+def needs_creation(folder: Path) -> bool:
+    """Say whether the lake has to be made, or a making of it was cut short.
+
+    Raises
+    ------
+    DeskVersionError
+        If a newer version made the lake.
+    DeskHomeError
+        If the format file cannot be read.
+    """
+    path = folder / FORMAT_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise DeskHomeError(
+            f"{path} cannot be read ({error.strerror}); check its owner and permissions."
+        ) from error
+    try:
+        found = int(json.loads(text)["format"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise DeskHomeError(
+            f"{path} does not say a format number; restore the desk from a backup."
+        ) from error
+    if found > FORMAT:
+        raise DeskVersionError(
+            f"The lake in {folder} has format {found} and this version reads up to {FORMAT}; "
+            "install the version of Workbench that made it."
+        )
+    return not (folder / CATALOG).exists()
+
+
+def create_lake(folder: Path, *, lock_timeout: float) -> None:
+    """Make the lake's tables, or finish a making that was cut short.
+
+    The tables come in one transaction, the format file after it: whoever sees the file sees them.
+    """
+    try:
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        with StoreLock(folder / "lock").hold("making the lake", lock_timeout):
+            if not needs_creation(folder):
+                return
+            connection = connect(folder, read_only=False, threads=1, memory_limit="1GB")
+            try:
+                _create_tables(connection)
+            finally:
+                connection.close()
+            write_durably(folder / FORMAT_FILE, json.dumps({"format": FORMAT}) + "\n")
+    except (duckdb.Error, OSError) as error:
+        if isinstance(error, StorageFullError):
+            raise
+        if isinstance(error, OSError) and not is_storage_full(error) and not isinstance(error, duckdb.Error):
+            raise DeskHomeError(
+                f"A lake cannot be made in {folder} ({error}); choose a folder that you can write to."
+            ) from error
+        failure = translate(error, folder)
+        if failure is error:
+            raise
+        raise failure from error
+
+
+def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("BEGIN")
+    for spec in TABLES.values():
+        _create(connection, spec, spec.name, "")
+        _create(connection, spec, spec.history, ", replaced_at TIMESTAMP")
+    connection.execute("COMMIT")
+    for option, value in (
+        # With inlining on, a flush beside readers breaks them for good (ducklake #1305, #1413).
+        ("data_inlining_row_limit", "0"),
+        ("parquet_compression", "'zstd'"),
+        ("parquet_version", "2"),
+        # One symbol of a year's daily bars then costs one small group of rows.
+        ("parquet_row_group_size", "30000"),
+        # The write function sorts already; compaction still sorts.
+        ("sort_on_insert", "false"),
+    ):
+        connection.execute(f"CALL lake.set_option('{option}', {value})")
+
+
+def _create(connection: duckdb.DuckDBPyConnection, spec: TableSpec, name: str, extra: str) -> None:
+    exists = connection.execute(
+        "SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = $name", {"name": name}
+    ).fetchone()
+    if exists:
+        return
+    columns = ", ".join(
+        f"{quote_name(column)} {spec.columns[column]}{' NOT NULL' if column in spec.key else ''}"
+        for column in spec.given
+    )
+    connection.execute(f"CREATE TABLE lake.{name} ({columns}, source VARCHAR, recorded_at TIMESTAMP{extra})")
+    if spec.partition and spec.time:
+        parts = ", ".join(f"{part}({quote_name(spec.time)})" for part in spec.partition)
+        connection.execute(f"ALTER TABLE lake.{name} SET PARTITIONED BY ({parts})")
+    order = ", ".join(f"{quote_name(column)} ASC" for column in spec.key)
+    connection.execute(f"ALTER TABLE lake.{name} SET SORTED BY ({order})")

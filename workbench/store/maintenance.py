@@ -1,0 +1,92 @@
+"""Tidy the lake: merge small files, forget old snapshots, remove files that nothing needs."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import duckdb
+import pandas as pd
+
+from workbench.store.durable import files_below, sync_files
+from workbench.store.tables import TABLES
+
+__all__ = ["WithLock", "compact_lake", "expire_lake"]
+
+Result = TypeVar("Result")
+# A file with more than this part of its rows deleted is written again without them.
+_DELETED_PART = 0.1
+
+
+class WithLock(Protocol):
+    """Runs a piece of work on a cursor while the lake's lock is held."""
+
+    def __call__(self, purpose: str, work: Callable[[duckdb.DuckDBPyConnection], Result], /) -> Result:
+        """Run it."""
+        ...
+
+
+def compact_lake(data: Path, with_lock: WithLock) -> pd.DataFrame:
+    """Merge the small files of each table; the lock is given back between tables."""
+    names = [name for spec in TABLES.values() for name in (spec.name, spec.history)]
+    counts = []
+    for name in names:
+
+        def tidy(cursor: duckdb.DuckDBPyConnection, name: str = name) -> tuple[int, int]:
+            before = _live_files(cursor, name)
+            if before > 1:
+                _compact_step(
+                    cursor,
+                    data / "main" / name,
+                    data,
+                    f"CALL ducklake_rewrite_data_files('lake', '{name}', delete_threshold => {_DELETED_PART})",
+                )
+                _compact_step(
+                    cursor,
+                    data / "main" / name,
+                    data,
+                    f"CALL ducklake_merge_adjacent_files('lake', '{name}')",
+                )
+            return before, _live_files(cursor, name)
+
+        counts.append(with_lock(f"compacting {name}", tidy))
+    return pd.DataFrame(
+        counts, columns=["files_before", "files_after"], index=pd.Index(names, name="table", dtype="str")
+    )
+
+
+def expire_lake(with_lock: WithLock, older_than: datetime, files_older_than: datetime | None) -> int:
+    """Forget snapshots made before an instant and remove files out of use."""
+    unused_since = files_older_than or datetime.now(UTC) - timedelta(days=1)
+
+    def forget(cursor: duckdb.DuckDBPyConnection) -> int:
+        forgotten = cursor.execute(
+            f"CALL ducklake_expire_snapshots('lake', older_than => {_instant(older_than)})"
+        ).fetchall()
+        # Never `cleanup_all`: it takes files that a writer has not committed yet (ducklake's documentation).
+        cursor.execute(f"CALL ducklake_cleanup_old_files('lake', older_than => {_instant(unused_since)})")
+        cursor.execute(f"CALL ducklake_delete_orphaned_files('lake', older_than => {_instant(unused_since)})")
+        return len(forgotten)
+
+    return with_lock("forgetting old snapshots", forget)
+
+
+def _compact_step(cursor: duckdb.DuckDBPyConnection, folder: Path, data: Path, statement: str) -> None:
+    before = files_below(folder)
+    cursor.execute("BEGIN")
+    try:
+        cursor.execute(statement).fetchall()
+        sync_files(files_below(folder) - before, data)
+    except BaseException:
+        cursor.execute("ROLLBACK")
+        raise
+    cursor.execute("COMMIT")
+
+
+def _live_files(cursor: duckdb.DuckDBPyConnection, name: str) -> int:
+    found = cursor.execute(f"SELECT count(*) FROM ducklake_list_files('lake', '{name}')").fetchone()  # noqa: S608
+    return int(found[0]) if found else 0
+
+
+def _instant(instant: datetime) -> str:
+    return f"TIMESTAMPTZ '{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00'"

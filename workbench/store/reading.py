@@ -1,0 +1,241 @@
+"""The lake's questions as SQL: names from our own tables, values as parameters."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import pandas as pd
+
+from workbench.errors import ArgumentError, DateInputError
+from workbench.store.connection import quote_name
+from workbench.store.tables import TABLES, TableSpec, table_spec
+
+__all__ = [
+    "Query",
+    "as_list",
+    "aware",
+    "latest_query",
+    "latest_quotes_query",
+    "rows_query",
+    "summary_query",
+    "symbols_query",
+    "tables_query",
+]
+
+_OCC_LENGTH = 21
+_BARE_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+# Every instant column of the lake; the others of DuckDB's TIMESTAMP kind are dates.
+_INSTANTS = ("time", "recorded_at", "replaced_at", "first", "last")
+
+
+@dataclass(slots=True)
+class Query:
+    """An SQL text and the values of its parameters."""
+
+    text: str = ""
+    values: dict[str, object] = field(default_factory=dict)
+
+    def hold(self, value: object) -> str:
+        """Take a value, and return the parameter that stands for it."""
+        name = f"p{len(self.values)}"
+        self.values[name] = value
+        return f"${name}"
+
+
+def rows_query(
+    spec: TableSpec,
+    *,
+    symbols: str | Sequence[str] | None,
+    start: date | datetime | str | None,
+    end: date | datetime | str | None,
+    known_at: datetime | None,
+    columns: Sequence[str] | None,
+    where: Mapping[str, object] | None,
+) -> Query:
+    """Ask for rows, sorted by the table's key; see `Lake.read`."""
+    query = Query()
+    chosen = list(columns) if columns is not None else list(spec.stored)
+    for column in [*chosen, *(where or {})]:
+        _require_column(spec, column)
+    conditions = _conditions(query, spec, symbols=symbols, start=start, end=end, where=where)
+    order = ", ".join(quote_name(column) for column in spec.key)
+    names = ", ".join(quote_name(column) for column in chosen)
+    if known_at is None:
+        origin = f"lake.{spec.name} WHERE {conditions}"
+    else:
+        instant = query.hold(_naive(known_at, "known_at"))
+        stored = ", ".join(quote_name(column) for column in spec.stored)
+        origin = (
+            f"(SELECT {stored} FROM lake.{spec.name} WHERE {conditions} AND recorded_at <= {instant} "  # noqa: S608
+            f"UNION ALL SELECT {stored} FROM lake.{spec.history} "
+            f"WHERE {conditions} AND recorded_at <= {instant} AND {instant} < replaced_at)"
+        )
+    query.text = f"SELECT {names} FROM {origin} ORDER BY {order}"  # noqa: S608
+    return query
+
+
+def latest_query(
+    spec: TableSpec,
+    symbols: str | Sequence[str] | None,
+    at: date | datetime | str | None,
+    *,
+    lookback_days: int | None,
+) -> Query:
+    """Ask for the last row of each symbol at or before an instant."""
+    time = _require_time(spec)
+    query = Query()
+    conditions = _conditions(query, spec, symbols=symbols, start=None, end=at)
+    if lookback_days is not None:
+        newest = _bound(at, "at", is_end=True) if at is not None else None
+        last = query.hold(newest) if newest is not None else f"(SELECT max({time}) FROM lake.{spec.name})"
+        conditions += f" AND {time} >= {last} - INTERVAL {lookback_days} DAY"
+    identity = ", ".join(quote_name(column) for column in spec.key if column != spec.time)
+    query.text = (
+        f"SELECT {_stored(spec)} FROM lake.{spec.name} WHERE {conditions} "  # noqa: S608
+        f"QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY {time} DESC) = 1 ORDER BY {identity}"
+    )
+    return query
+
+
+def latest_quotes_query(
+    symbols: str | Sequence[str], at: date | datetime | str | None, since: date | datetime | str | None
+) -> Query:
+    """Ask for the last quote of each contract at or before an instant."""
+    spec = table_spec("option_quotes")
+    query = Query()
+    wanted = as_list(symbols)
+    contracts = [symbol for symbol in wanted if len(symbol) == _OCC_LENGTH]
+    # A contract's root names its underlying in nearly every case; the symbol alone decides, though.
+    underlyings = [symbol for symbol in wanted if len(symbol) != _OCC_LENGTH]
+    conditions = _conditions(query, spec, symbols=None, start=since, end=at)
+    conditions += (
+        f" AND (symbol IN (SELECT unnest({query.hold(contracts)}::VARCHAR[])) "
+        f"OR underlying IN (SELECT unnest({query.hold(underlyings)}::VARCHAR[])))"
+    )
+    query.text = (
+        f"SELECT {_stored(spec)} FROM lake.{spec.name} WHERE {conditions} "  # noqa: S608
+        "QUALIFY row_number() OVER (PARTITION BY symbol ORDER BY time DESC) = 1 "
+        "ORDER BY underlying, expiry, strike, symbol"
+    )
+    return query
+
+
+def summary_query(spec: TableSpec) -> Query:
+    """Ask for the rows, first and last time, source and age of each symbol."""
+    group = quote_name(spec.group)
+    time = quote_name(spec.time) if spec.time else "recorded_at"
+    return Query(
+        f'SELECT {group} AS symbol, count(*) AS "rows", min({time})::TIMESTAMP AS "first", '  # noqa: S608
+        f'max({time})::TIMESTAMP AS "last", arg_max(source, {time}) AS source, '
+        f"arg_max(recorded_at, {time}) AS recorded_at "
+        f"FROM lake.{spec.name} GROUP BY ALL ORDER BY 1"
+    )
+
+
+def symbols_query(spec: TableSpec) -> Query:
+    """Ask for the symbols of a table."""
+    return Query(f"SELECT DISTINCT {quote_name(spec.group)} AS symbol FROM lake.{spec.name} ORDER BY 1")  # noqa: S608
+
+
+def tables_query() -> Query:
+    """Ask for the size and age of every table."""
+    parts = []
+    for spec in TABLES.values():
+        time = quote_name(spec.time) if spec.time else "recorded_at"
+        parts.append(
+            f'SELECT \'{spec.name}\' AS "table", count(*) AS "rows", '  # noqa: S608
+            f"(SELECT count(*) FROM lake.{spec.history}) AS corrections, "
+            f"count(DISTINCT {quote_name(spec.group)}) AS symbols, "
+            f'min({time})::TIMESTAMP AS "first", max({time})::TIMESTAMP AS "last", '
+            f"max(recorded_at) AS recorded_at, "
+            f"(SELECT count(*) FROM ducklake_list_files('lake', '{spec.name}')) AS files, "
+            f"(SELECT coalesce(sum(data_file_size_bytes), 0)::BIGINT "
+            f"FROM ducklake_list_files('lake', '{spec.name}')) AS bytes "
+            f"FROM lake.{spec.name}"
+        )
+    return Query(" UNION ALL ".join(parts))
+
+
+def aware(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give the UTC zone to the instants that the lake stores without one."""
+    for column in _INSTANTS:
+        if column in frame.columns:
+            frame[column] = frame[column].astype("datetime64[us]").dt.tz_localize("UTC")
+    return frame
+
+
+def as_list(symbols: str | Sequence[str]) -> list[str]:
+    """Return one symbol or several as a list."""
+    return [symbols] if isinstance(symbols, str) else [str(symbol) for symbol in symbols]
+
+
+def _conditions(
+    query: Query,
+    spec: TableSpec,
+    *,
+    symbols: str | Sequence[str] | None,
+    start: date | datetime | str | None,
+    end: date | datetime | str | None,
+    where: Mapping[str, object] | None = None,
+) -> str:
+    parts = ["true"]
+    if symbols is not None:
+        parts.append(_equals(query, quote_name(spec.group), as_list(symbols)))
+    if start is not None:
+        parts.append(f"{_require_time(spec)} >= {query.hold(_bound(start, 'start', is_end=False))}")
+    if end is not None:
+        parts.append(f"{_require_time(spec)} <= {query.hold(_bound(end, 'end', is_end=True))}")
+    for column, value in (where or {}).items():
+        name = quote_name(column)
+        if isinstance(value, (list, tuple, set, frozenset)):
+            parts.append(_equals(query, name, list(value)))
+        else:
+            parts.append(f"{name} IS NOT DISTINCT FROM {query.hold(value)}")
+    return " AND ".join(parts)
+
+
+def _equals(query: Query, name: str, values: Sequence[object]) -> str:
+    if not values:
+        return "false"
+    if len(values) == 1:  # equality skips groups of rows by their smallest and largest value
+        return f"{name} = {query.hold(values[0])}"
+    return f"{name} IN ({', '.join(query.hold(value) for value in values)})"
+
+
+def _bound(value: date | datetime | str, name: str, *, is_end: bool) -> datetime:
+    is_whole_day = (isinstance(value, date) and not isinstance(value, datetime)) or (
+        isinstance(value, str) and _BARE_DATE.fullmatch(value.strip()) is not None
+    )
+    instant = _naive(value, name)
+    if is_whole_day and is_end:
+        instant += pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
+    return instant
+
+
+def _naive(value: date | datetime | str, name: str) -> datetime:
+    try:
+        instant = pd.Timestamp(value)
+    except (ValueError, TypeError) as error:
+        raise DateInputError(f"`{name}` is {value!r}; give a date or time such as 2013-03-01.") from error
+    if pd.isna(instant):
+        raise DateInputError(f"`{name}` is missing; give a date or time such as 2013-03-01.")
+    if instant.tzinfo is not None:
+        instant = instant.tz_convert("UTC").tz_localize(None)
+    moment: datetime = instant.to_pydatetime(warn=False)
+    return moment
+
+
+def _require_column(spec: TableSpec, column: str) -> None:
+    if column not in spec.stored:
+        raise ArgumentError(f"{spec.name} has no column {column!r}; it has {', '.join(spec.stored)}.")
+
+
+def _require_time(spec: TableSpec) -> str:
+    if spec.time is None:
+        raise ArgumentError(f"{spec.name} has no time to ask by; leave out `start`, `end` and `at`.")
+    return quote_name(spec.time)
+
+
+def _stored(spec: TableSpec) -> str:
+    return ", ".join(quote_name(column) for column in spec.stored)

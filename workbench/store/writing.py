@@ -1,0 +1,163 @@
+"""The one function that writes rows into the lake."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from workbench.store.connection import quote_name, quote_text
+from workbench.store.durable import discard_files, files_below, sync_files
+from workbench.store.incoming import Incoming
+from workbench.store.tables import TableSpec
+
+__all__ = ["naive_utc", "write_rows"]
+
+
+def write_rows(
+    cursor: duckdb.DuckDBPyConnection,
+    data: Path,
+    spec: TableSpec,
+    incoming: Incoming,
+    *,
+    source: str,
+    recorded_at: datetime,
+) -> pd.DataFrame:
+    """Merge rows into a table and its history in one transaction; the caller holds the lake's lock.
+
+    A row that the table does not have is inserted. One that differs replaces the row there, which
+    moves to the history. One that says the same changes nothing, its source included. When nothing
+    differs at all no snapshot is made.
+
+    Parameters
+    ----------
+    cursor : DuckDBPyConnection
+        A cursor of its own, with the lake attached for writing.
+    data : Path
+        The folder of the lake's Parquet files.
+    spec : TableSpec
+        The table.
+    incoming : Incoming
+        The rows, from `workbench.store.incoming.prepare`.
+    source : str
+        Where the rows come from.
+    recorded_at : datetime
+        When the desk learned of them, with a time zone. A correction cannot be known before the row
+        that it replaces, so it counts from that row's time if that is later.
+
+    Returns
+    -------
+    DataFrame
+        Rows `new`, `changed` and `unchanged`, one line a symbol.
+    """
+    folders = (data / "main" / spec.name, data / "main" / spec.history)
+    before = files_below(*folders)
+    cursor.register("incoming", incoming.rows)
+    cursor.execute("BEGIN")
+    try:
+        counts = _merge(cursor, spec, incoming, source=source, recorded_at=naive_utc(recorded_at))
+        if not counts["new"].any() and not counts["changed"].any():
+            cursor.execute("ROLLBACK")
+            return counts
+        sync_files(files_below(*folders) - before, data)
+    except BaseException:
+        cursor.execute("ROLLBACK")
+        discard_files(files_below(*folders) - before)
+        raise
+    # A COMMIT that fails may have been written all the same; its files stay until maintenance.
+    cursor.execute("COMMIT")
+    return counts
+
+
+def naive_utc(instant: datetime) -> datetime:
+    """Return an instant as the lake stores it: UTC without a zone."""
+    return instant.astimezone(UTC).replace(tzinfo=None)
+
+
+def _merge(
+    cursor: duckdb.DuckDBPyConnection,
+    spec: TableSpec,
+    incoming: Incoming,
+    *,
+    source: str,
+    recorded_at: datetime,
+) -> pd.DataFrame:
+    # Statements are built from the names of our own tables; values from outside are literals by quote_text.
+    given = f"(SELECT *, {quote_text(source)} AS source FROM incoming)"
+    there, bounds = _rows_there(spec, incoming)
+    instant = f"TIMESTAMP '{recorded_at:%Y-%m-%d %H:%M:%S.%f}'"
+    stored = _names(spec.stored)
+    group = quote_name(spec.group)
+    totals = cursor.execute(
+        f"SELECT {group}, count(*) AS total FROM {given} GROUP BY ALL ORDER BY 1"
+    ).fetchall()
+    is_empty = cursor.execute(f"SELECT 1 FROM {there} LIMIT 1", bounds).fetchone() is None
+    if is_empty:
+        cursor.execute(
+            f"INSERT INTO lake.{spec.name} SELECT {_names(spec.given)}, source, {instant} FROM {given}"  # noqa: S608
+        )
+        return _counts(totals, {str(symbol): (total, 0) for symbol, total in totals})
+
+    on = " AND ".join(f"new.{quote_name(column)} = old.{quote_name(column)}" for column in spec.key)
+    differs = " OR ".join(
+        f"new.{quote_name(column)} IS DISTINCT FROM old.{quote_name(column)}" for column in spec.values
+    )
+    replaced = ", ".join(
+        f"old.{quote_name(column)} AS {quote_name('old_' + column)}" for column in spec.stored
+    )
+    first_key = quote_name(spec.key[0])
+    cursor.execute(
+        f"CREATE OR REPLACE TEMP TABLE moved AS SELECT new.*, "  # noqa: S608
+        f"greatest({instant}, old.recorded_at) AS recorded_at, "
+        f"old.{first_key} IS NOT NULL AS is_correction, {replaced} "
+        f"FROM {given} AS new LEFT JOIN (SELECT * FROM {there}) AS old ON {on} "
+        f"WHERE old.{first_key} IS NULL OR {differs}",
+        bounds,
+    )
+    moved = cursor.execute(
+        f"SELECT {group}, count(*) FILTER (NOT is_correction), count(*) FILTER (is_correction) "  # noqa: S608
+        "FROM moved GROUP BY ALL"
+    ).fetchall()
+    if any(changed for _, _, changed in moved):
+        old = _names("old_" + column for column in spec.stored)
+        key = _names(spec.key)
+        cursor.execute(
+            f"INSERT INTO lake.{spec.history} SELECT {old}, recorded_at FROM moved "  # noqa: S608
+            f"WHERE is_correction ORDER BY {key}"
+        )
+        on_key = " AND ".join(
+            f"{spec.name}.{quote_name(column)} = moved.{quote_name(column)}" for column in spec.key
+        )
+        cursor.execute(
+            f"DELETE FROM lake.{spec.name} USING moved WHERE is_correction AND {on_key}"  # noqa: S608
+        )
+    if moved:
+        cursor.execute(
+            f"INSERT INTO lake.{spec.name} SELECT {stored} FROM moved ORDER BY {_names(spec.key)}"  # noqa: S608
+        )
+    cursor.execute("DROP TABLE moved")
+    return _counts(totals, {str(symbol): (new, changed) for symbol, new, changed in moved})
+
+
+def _rows_there(spec: TableSpec, incoming: Incoming) -> tuple[str, dict[str, object]]:
+    """Return the part of the current table that the incoming rows can touch, and its bounds."""
+    if spec.time is None or incoming.first is None:
+        return f"lake.{spec.name}", {}
+    time = quote_name(spec.time)
+    return (
+        f"lake.{spec.name} WHERE {time} >= $first AND {time} <= $last",
+        {"first": incoming.first, "last": incoming.last},
+    )
+
+
+def _counts(totals: list[tuple[str, int]], moved: dict[str, tuple[int, int]]) -> pd.DataFrame:
+    rows = []
+    for symbol, total in totals:
+        new, changed = moved.get(str(symbol), (0, 0))
+        rows.append((new, changed, total - new - changed))
+    index = pd.Index([str(symbol) for symbol, _ in totals], name="symbol", dtype="str")
+    return pd.DataFrame(rows, index=index, columns=["new", "changed", "unchanged"], dtype="int64")
+
+
+def _names(columns: object) -> str:
+    return ", ".join(quote_name(column) for column in columns)  # type: ignore[attr-defined]
