@@ -1,6 +1,8 @@
 """The lake of series, the ledger of transactions, and their backup."""
 
 from workbench.store.lake import Lake
+from workbench.store.ledger import Ledger
+from workbench.store.outbox import OutboxMessage
 from workbench.store.tables import TABLES, TableSpec
 
-__all__ = ["TABLES", "Lake", "TableSpec"]
+__all__ = ["TABLES", "Lake", "Ledger", "OutboxMessage", "TableSpec"]

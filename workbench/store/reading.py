@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - statements are built from the names of our own tables; values are parameters
 """The lake's questions as SQL: names from our own tables, values as parameters."""
 
 import re
@@ -67,11 +68,11 @@ def rows_query(
         instant = query.hold(_naive(known_at, "known_at"))
         stored = ", ".join(quote_name(column) for column in spec.stored)
         origin = (
-            f"(SELECT {stored} FROM lake.{spec.name} WHERE {conditions} AND recorded_at <= {instant} "  # noqa: S608
+            f"(SELECT {stored} FROM lake.{spec.name} WHERE {conditions} AND recorded_at <= {instant} "
             f"UNION ALL SELECT {stored} FROM lake.{spec.history} "
             f"WHERE {conditions} AND recorded_at <= {instant} AND {instant} < replaced_at)"
         )
-    query.text = f"SELECT {names} FROM {origin} ORDER BY {order}"  # noqa: S608
+    query.text = f"SELECT {names} FROM {origin} ORDER BY {order}"
     return query
 
 
@@ -92,7 +93,7 @@ def latest_query(
         conditions += f" AND {time} >= {last} - INTERVAL {lookback_days} DAY"
     identity = ", ".join(quote_name(column) for column in spec.key if column != spec.time)
     query.text = (
-        f"SELECT {_stored(spec)} FROM lake.{spec.name} WHERE {conditions} "  # noqa: S608
+        f"SELECT {_stored(spec)} FROM lake.{spec.name} WHERE {conditions} "
         f"QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY {time} DESC) = 1 ORDER BY {identity}"
     )
     return query
@@ -114,7 +115,7 @@ def latest_quotes_query(
         f"OR underlying IN (SELECT unnest({query.hold(underlyings)}::VARCHAR[])))"
     )
     query.text = (
-        f"SELECT {_stored(spec)} FROM lake.{spec.name} WHERE {conditions} "  # noqa: S608
+        f"SELECT {_stored(spec)} FROM lake.{spec.name} WHERE {conditions} "
         "QUALIFY row_number() OVER (PARTITION BY symbol ORDER BY time DESC) = 1 "
         "ORDER BY underlying, expiry, strike, symbol"
     )
@@ -126,7 +127,7 @@ def summary_query(spec: TableSpec) -> Query:
     group = quote_name(spec.group)
     time = quote_name(spec.time) if spec.time else "recorded_at"
     return Query(
-        f'SELECT {group} AS symbol, count(*) AS "rows", min({time})::TIMESTAMP AS "first", '  # noqa: S608
+        f'SELECT {group} AS symbol, count(*) AS "rows", min({time})::TIMESTAMP AS "first", '
         f'max({time})::TIMESTAMP AS "last", arg_max(source, {time}) AS source, '
         f"arg_max(recorded_at, {time}) AS recorded_at "
         f"FROM lake.{spec.name} GROUP BY ALL ORDER BY 1"
@@ -135,7 +136,7 @@ def summary_query(spec: TableSpec) -> Query:
 
 def symbols_query(spec: TableSpec) -> Query:
     """Ask for the symbols of a table."""
-    return Query(f"SELECT DISTINCT {quote_name(spec.group)} AS symbol FROM lake.{spec.name} ORDER BY 1")  # noqa: S608
+    return Query(f"SELECT DISTINCT {quote_name(spec.group)} AS symbol FROM lake.{spec.name} ORDER BY 1")
 
 
 def tables_query() -> Query:
@@ -144,7 +145,7 @@ def tables_query() -> Query:
     for spec in TABLES.values():
         time = quote_name(spec.time) if spec.time else "recorded_at"
         parts.append(
-            f'SELECT \'{spec.name}\' AS "table", count(*) AS "rows", '  # noqa: S608
+            f'SELECT \'{spec.name}\' AS "table", count(*) AS "rows", '
             f"(SELECT count(*) FROM lake.{spec.history}) AS corrections, "
             f"count(DISTINCT {quote_name(spec.group)}) AS symbols, "
             f'min({time})::TIMESTAMP AS "first", max({time})::TIMESTAMP AS "last", '

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - statements are built from the names of our own tables; values are parameters
 """The one function that writes rows into the lake."""
 
 from datetime import UTC, datetime
@@ -94,7 +95,7 @@ def _merge(
     is_empty = cursor.execute(f"SELECT 1 FROM {there} LIMIT 1", bounds).fetchone() is None
     if is_empty:
         cursor.execute(
-            f"INSERT INTO lake.{spec.name} SELECT {_names(spec.given)}, source, {instant} FROM {given}"  # noqa: S608
+            f"INSERT INTO lake.{spec.name} SELECT {_names(spec.given)}, source, {instant} FROM {given}"
         )
         return _counts(totals, {str(symbol): (total, 0) for symbol, total in totals})
 
@@ -107,7 +108,7 @@ def _merge(
     )
     first_key = quote_name(spec.key[0])
     cursor.execute(
-        f"CREATE OR REPLACE TEMP TABLE moved AS SELECT new.*, "  # noqa: S608
+        f"CREATE OR REPLACE TEMP TABLE moved AS SELECT new.*, "
         f"greatest({instant}, old.recorded_at) AS recorded_at, "
         f"old.{first_key} IS NOT NULL AS is_correction, {replaced} "
         f"FROM {given} AS new LEFT JOIN (SELECT * FROM {there}) AS old ON {on} "
@@ -115,26 +116,22 @@ def _merge(
         bounds,
     )
     moved = cursor.execute(
-        f"SELECT {group}, count(*) FILTER (NOT is_correction), count(*) FILTER (is_correction) "  # noqa: S608
+        f"SELECT {group}, count(*) FILTER (NOT is_correction), count(*) FILTER (is_correction) "
         "FROM moved GROUP BY ALL"
     ).fetchall()
     if any(changed for _, _, changed in moved):
         old = _names("old_" + column for column in spec.stored)
         key = _names(spec.key)
         cursor.execute(
-            f"INSERT INTO lake.{spec.history} SELECT {old}, recorded_at FROM moved "  # noqa: S608
+            f"INSERT INTO lake.{spec.history} SELECT {old}, recorded_at FROM moved "
             f"WHERE is_correction ORDER BY {key}"
         )
         on_key = " AND ".join(
             f"{spec.name}.{quote_name(column)} = moved.{quote_name(column)}" for column in spec.key
         )
-        cursor.execute(
-            f"DELETE FROM lake.{spec.name} USING moved WHERE is_correction AND {on_key}"  # noqa: S608
-        )
+        cursor.execute(f"DELETE FROM lake.{spec.name} USING moved WHERE is_correction AND {on_key}")
     if moved:
-        cursor.execute(
-            f"INSERT INTO lake.{spec.name} SELECT {stored} FROM moved ORDER BY {_names(spec.key)}"  # noqa: S608
-        )
+        cursor.execute(f"INSERT INTO lake.{spec.name} SELECT {stored} FROM moved ORDER BY {_names(spec.key)}")
     cursor.execute("DROP TABLE moved")
     return _counts(totals, {str(symbol): (new, changed) for symbol, new, changed in moved})
 
