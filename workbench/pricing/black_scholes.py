@@ -102,9 +102,7 @@ def price_of(terms: Terms) -> FloatArray:
     """
     forward_value = terms.spot_value - terms.strike_value
     out = np.where(forward_value > 0, -1.0, 1.0)
-    time_value = out * (
-        terms.spot_value * ndtr(out * terms.d1) - terms.strike_value * ndtr(out * terms.d2)
-    )
+    time_value = out * (terms.spot_value * ndtr(out * terms.d1) - terms.strike_value * ndtr(out * terms.d2))
     price: FloatArray = np.maximum(terms.sign * forward_value, 0.0) + np.maximum(time_value, 0.0)
     return price
 

@@ -20,14 +20,15 @@ TRADER_UNITS: Mapping[str, float] = MappingProxyType({"theta": 1 / 365, "vega": 
 
 
 def _density(terms: Terms) -> FloatArray:
-    """Normal density at d1; where d1 is infinite it is zero, its limit."""
+    """Return the normal density at d1; where d1 is infinite it is zero, its limit."""
     with np.errstate(over="ignore"):
         density: FloatArray = np.exp(-terms.d1 * terms.d1 / 2) / np.sqrt(2 * np.pi)
     return density
 
 
 def _delta(terms: Terms) -> FloatArray:
-    return terms.sign * _discounted_yield(terms) * ndtr(terms.sign * terms.d1)
+    delta: FloatArray = terms.sign * _discounted_yield(terms) * ndtr(terms.sign * terms.d1)
+    return delta
 
 
 def _discounted_yield(terms: Terms) -> FloatArray:
@@ -58,7 +59,8 @@ def _theta(terms: Terms) -> FloatArray:
 
 
 def _rho(terms: Terms) -> FloatArray:
-    return terms.sign * terms.years * terms.strike_value * ndtr(terms.sign * terms.d2)
+    rho: FloatArray = terms.sign * terms.years * terms.strike_value * ndtr(terms.sign * terms.d2)
+    return rho
 
 
 _FORMULAS: Mapping[str, Callable[[Terms], FloatArray]] = MappingProxyType(

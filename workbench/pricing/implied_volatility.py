@@ -42,9 +42,7 @@ def _log_price(distance: FloatArray, deviation: FloatArray) -> FloatArray:
     # Before the bulge (near <= 0) both erfcx are small; behind it the plain difference loses nothing.
     scaled = erfcx(-np.minimum(near, 0) / np.sqrt(2)) - erfcx((t - h) / np.sqrt(2))
     plain = np.exp(distance / 2) * ndtr(near) - np.exp(-distance / 2) * ndtr(h - t)
-    log_price: FloatArray = np.where(
-        near <= 0, np.log(scaled / 2) - (h * h + t * t) / 2, np.log(plain)
-    )
+    log_price: FloatArray = np.where(near <= 0, np.log(scaled / 2) - (h * h + t * t) / 2, np.log(plain))
     return log_price
 
 
@@ -135,13 +133,15 @@ def implied_volatility(
     numbers = {name: to_floats(name, value) for name, value in zip(names, given, strict=True)}
     (calls,) = require_flags(is_call=is_call)
     require_one_shape(**numbers, is_call=calls)
-    *floats, calls = np.broadcast_arrays(*numbers.values(), calls)
+    shape = np.broadcast_shapes(calls.shape, *(array.shape for array in numbers.values()))
+    rows = {name: np.broadcast_to(array, shape).reshape(-1) for name, array in numbers.items()}
     with np.errstate(all="ignore"):
-        volatility, status = _solve_rows(*(array.reshape(-1) for array in floats), calls.reshape(-1))
-    return ImpliedVolatility(volatility.reshape(calls.shape)[()], status.reshape(calls.shape)[()])
+        volatility, status = _solve_rows(**rows, is_call=np.broadcast_to(calls, shape).reshape(-1))
+    return ImpliedVolatility(volatility.reshape(shape)[()], status.reshape(shape)[()])
 
 
 def _solve_rows(
+    *,
     price: FloatArray,
     spot: FloatArray,
     strike: FloatArray,
@@ -169,8 +169,6 @@ def _solve_rows(
     if good.any():
         scale = np.log(spot_value[good] * strike_value[good]) / 2
         distance = -np.abs(np.log(spot[good] / strike[good]) + ((rate - dividend_yield) * years)[good])
-        deviation = _deviation_of(
-            distance, np.log(time_value[good]) - scale, np.log(gap[good]) - scale
-        )
+        deviation = _deviation_of(distance, np.log(time_value[good]) - scale, np.log(gap[good]) - scale)
         volatility[good] = deviation / np.sqrt(years[good])
     return volatility, status
