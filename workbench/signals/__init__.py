@@ -1,3 +1,7 @@
 """Indicators of bars and the conditions between them."""
 
-__all__: list[str] = []
+from workbench.signals.conditions import crossed_above, crossed_below
+from workbench.signals.moving_averages import ema, moving_average_crossover, sma
+from workbench.signals.registry import indicator
+
+__all__ = ["crossed_above", "crossed_below", "ema", "indicator", "moving_average_crossover", "sma"]
