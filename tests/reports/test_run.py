@@ -58,7 +58,7 @@ def test_parameters_reach_the_cells_and_progress_tells_the_heading_of_each(tmp_p
 
 def test_a_failing_cell_is_told_in_one_sentence_and_the_partial_notebook_is_kept(tmp_path):
     path = notebook(tmp_path, "print('before')", "raise KeyError('no such key')", "print('after')")
-    with pytest.raises(PipelineError, match="`asked` failed in the cell .* with KeyError: 'no such key'"):
+    with pytest.raises(PipelineError, match=r"`asked` failed in the cell .* with KeyError: 'no such key'"):
         execute_notebook(path, tmp_path / "out.ipynb", time_limit=60)
     kept = nbformat.read(tmp_path / "out.ipynb", as_version=4)
     assert printed(tmp_path / "out.ipynb").strip() == "before"

@@ -1,1 +1,1 @@
-"""Reports: run a notebook, draw its page, write its workbook, publish both. Takes paths and frames, never a Desk."""
+"""Reports: run a notebook, draw its page, write its workbook, publish all three; never given a Desk."""

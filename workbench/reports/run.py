@@ -1,7 +1,8 @@
-"""Run a notebook by papermill: our own interpreter, one time limit for the whole run, one sentence on failure."""
+"""Run a notebook by papermill: our interpreter, one time limit for the whole run, one sentence on failure."""
 
 import importlib.util
 import logging
+import os
 import re
 import sys
 import time
@@ -51,6 +52,7 @@ def execute_notebook(
     time_limit: float = 600.0,
     on_progress: Progress | None = None,
     folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> None:
     """Run a notebook with parameters and keep the executed copy, complete or partial.
 
@@ -64,13 +66,15 @@ def execute_notebook(
         Values for names that the tagged cell assigns: None, bool, int, float, text, dates, paths, and lists
         and mappings of these.
     kernel : str, optional
-        Name of an installed kernel. Empty runs the interpreter of this process, whatever kernels are installed.
+        Name of an installed kernel. Empty runs the interpreter of this process, whatever is installed.
     time_limit : float
         Seconds for the whole run, kernel start included.
     on_progress : callable, optional
         Called before each code cell with its number, their count and the heading above it.
     folder : Path, optional
         Working folder of the kernel; by default the folder of `output_path`.
+    environment : mapping, optional
+        Variables that the kernel sees beside those of this process.
 
     Raises
     ------
@@ -101,7 +105,10 @@ def execute_notebook(
             run_clock=clock,
             on_progress=on_progress,
             own_interpreter=kernel is None,
-            working_folder=str(folder or output_path.parent),
+            kernel_options={
+                "cwd": str(folder or output_path.parent),
+                "env": {**os.environ, **(environment or {})},
+            },
         )
     except PapermillExecutionError as error:
         raise PipelineError(_failure(path, error.source, error.ename, error.evalue)) from error
@@ -112,8 +119,8 @@ def execute_notebook(
         ) from error
     except DeadKernelError as error:
         raise PipelineError(
-            f"The kernel of `{path.stem}` died in the cell {_quoted(clock.cell_source)}: it was killed or ran out "
-            "of memory. See its partial notebook."
+            f"The kernel of `{path.stem}` died in the cell {_quoted(clock.cell_source)}: it was killed or "
+            "ran out of memory. See its partial notebook."
         ) from error
     except NoSuchKernel as error:
         raise MissingKernelError(
@@ -123,10 +130,24 @@ def execute_notebook(
         # nbclient says with a plain RuntimeError that a kernel never answered.
         if clock.cell_source is None:
             raise MissingKernelError(
-                f"The kernel for `{path.stem}` did not start: {error}. `python -m pip install ipykernel` mends it."
+                f"The kernel for `{path.stem}` did not start: {error}. "
+                f"`{sys.executable} -m pip install --force-reinstall ipykernel` may mend it."
             ) from error
         raise
     _require_complete(executed, path)
+
+
+def check_parameters(path: Path, parameters: Mapping[str, object]) -> None:
+    """Refuse parameters that a notebook cannot be run with, before anything is run or written.
+
+    Raises
+    ------
+    ArgumentError
+        If one is not in the notebook's tagged cell, names a secret, or has a type that a cell cannot hold.
+    PipelineError
+        If the notebook cannot be read.
+    """
+    _checked_parameters(_read(path), parameters, path)
 
 
 def is_secret_name(name: str) -> bool:
@@ -171,7 +192,7 @@ class _OwnInterpreter(KernelSpecManager):
 
 
 class _Client(PapermillNotebookClient):
-    """papermill's client with a limit for all cells together, progress, and honest marks on a timed-out cell."""
+    """papermill's client with one limit for all cells, progress, and an honest mark on a timed-out cell."""
 
     def __init__(
         self,
@@ -231,7 +252,7 @@ class _Engine(NBClientEngine):
         run_clock: _RunClock,
         on_progress: Progress | None,
         own_interpreter: bool,
-        working_folder: str,
+        kernel_options: dict[str, Any],
         **_options: Any,
     ) -> Any:
         client = _Client(
@@ -243,7 +264,7 @@ class _Engine(NBClientEngine):
             kernel_name=kernel_name,
             log=_log,
         )
-        return client.execute(cwd=working_folder)
+        return client.execute(**kernel_options)
 
 
 papermill_engines.register(_ENGINE, _Engine)
@@ -251,7 +272,7 @@ papermill_engines.register(_ENGINE, _Engine)
 
 def _read(path: Path) -> Any:
     try:
-        return nbformat.read(path, as_version=4)
+        return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     except FileNotFoundError as error:
         raise PipelineError(f"There is no notebook at {path}; give the path of an .ipynb file.") from error
     except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError) as error:
@@ -315,7 +336,8 @@ def _plain(value: object, name: str) -> object:
 def _require_kernel(kernel: str | None) -> None:
     if kernel is None and importlib.util.find_spec("ipykernel") is None:
         raise MissingKernelError(
-            f"{sys.executable} has no ipykernel, so no notebook can run; `{sys.executable} -m pip install ipykernel`."
+            f"{sys.executable} has no ipykernel, so no notebook can run; "
+            f"`{sys.executable} -m pip install ipykernel` mends it."
         )
 
 
@@ -324,8 +346,8 @@ def _require_complete(notebook: Any, path: Path) -> None:
     for cell in notebook.cells:
         if _is_step(cell) and cell.get("execution_count") is None:
             raise PipelineError(
-                f"`{path.stem}` stopped before the cell {_quoted(cell.source)}; a cell above it ended the kernel's "
-                "work early. See its partial notebook."
+                f"`{path.stem}` stopped before the cell {_quoted(cell.source)}; a cell above it ended the "
+                "kernel's work early. See its partial notebook."
             )
 
 
