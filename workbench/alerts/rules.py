@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -26,10 +27,22 @@ Operator = Literal[">", ">=", "<", "<=", "crosses_above", "crosses_below"]
 Number = StrictInt | StrictFloat
 # Where a message can be delivered today; a document may name the others for the day they exist.
 DELIVERABLE = ("inbox", "file")
-METHODS = (*DELIVERABLE, "push", "email", "sms", "webhook", "websocket")
-SEVERITIES = ("info", "warn", "breach", "critical")
-_CONDITION_TYPES = ("price", "change", "volume", "book", "job_failure")
+CONDITION_TYPES = ("price", "change", "volume", "book", "job_failure")
 _MANY = 50
+_LARGEST = 1e15
+_REMEDIES = {
+    "too_short": "at least one",
+    "string_too_short": "a name",
+    "too_long": f"at most {_MANY}",
+    "string_too_long": "a shorter one",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "int_type": "a number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "int_from_float": "a number",
+}
 
 
 class _Document(BaseModel):
@@ -39,6 +52,13 @@ class _Document(BaseModel):
 class _Comparison(_Document):
     operator: Operator
     value: Number
+
+    @field_validator("value")
+    @classmethod
+    def _is_of_this_world(cls, value: float) -> float:
+        if abs(value) > _LARGEST:
+            raise ValueError(f"has more digits than any market; give a number up to {_LARGEST:g}")
+        return value
 
 
 class _MarketCondition(_Comparison):
@@ -216,9 +236,8 @@ def describe(condition: Any, rule: AlertRule) -> str:
     operator = condition.operator.replace("_", " ")
     if isinstance(condition, BookCondition):
         return f"{MEASURES[condition.measure].label} {operator} {condition.value:,}"
-    value = f"{condition.value:+.4g}" if isinstance(condition, ChangeCondition) else f"{condition.value:,}"
-    if isinstance(condition, ChangeCondition):
-        value = f"{condition.value * 100:+.6g} %"
+    change = isinstance(condition, ChangeCondition)
+    value = f"{condition.value * 100:+.6g} %" if change else f"{condition.value:,}"
     return f"{condition.symbol or rule.symbol} {condition.type} {operator} {value}"
 
 
@@ -252,36 +271,41 @@ def _shown(value: Any) -> str:
 
 def _one_sentence(document: Mapping[str, Any], error: ValidationError) -> str:
     """Turn the first complaint into a sentence in the document's own terms."""
-    first = error.errors(include_url=False)[0]
+    complaints = error.errors(include_url=False)
+    # A misspelt field is both unknown and missing; its own name says more.
+    first = next((c for c in complaints if c["type"] == "extra_forbidden"), complaints[0])
     named = document.get("name")
     rule = f"Rule {_shown(named)}" if isinstance(named, str) and named else "The rule"
-    # The tag of a condition's kind stands in the path; the writer of the document never gave it.
-    path = [part for part in first["loc"] if part not in _CONDITION_TYPES and not _is_type_name(part)]
-    place = ""
-    for part in path:
-        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
-    kind, context = first["type"], first.get("ctx", {})
+    place = _place(first["loc"])
+    kind, given, context = first["type"], first["input"], first.get("ctx", {})
     if kind == "missing":
         return f"{rule} has no `{place}`; add it (docs/alerts.md lists the fields)."
     if kind == "extra_forbidden":
-        return f"{rule} has a field `{place}` that no rule knows; remove it or mend its name."
-    if kind.startswith("union_tag"):
-        given = first["input"].get("type") if isinstance(first["input"], Mapping) else None
-        what = f"is of type {_shown(given)}" if given is not None else "has no type"
-        return f"{rule}: `{place}` {what}; give one of {', '.join(_CONDITION_TYPES)}."
+        return f"{rule} has a field `{place}` that no rule knows{_nearest(place)}."
     if kind == "value_error":
-        reason = str(context["error"])
-        return f"{rule}: `{place}` {reason}." if place else f"{rule}: {reason}."
-    if kind == "literal_error":
-        return f"{rule}: `{place}` is {_shown(first['input'])}; give {context['expected']}."
-    if kind in ("too_short", "string_too_short"):
-        return f"{rule}: `{place}` is empty; give at least one."
-    if kind in ("int_type", "float_type", "finite_number"):
-        return f"{rule}: `{place}` is {_shown(first['input'])}; give a number."
-    message = first["msg"][0].lower() + first["msg"][1:]
-    return f"{rule}: `{place}` is {_shown(first['input'])}; {message}."
+        return f"{rule}: {f'`{place}` ' if place else ''}{context['error']}."
+    if kind.startswith("union_tag"):
+        word = given.get("type") if isinstance(given, Mapping) else given
+        return f"{rule}: `{place}` is of type {_shown(word)}; give one of {', '.join(CONDITION_TYPES)}."
+    remedy = context.get("expected") if kind == "literal_error" else _REMEDIES.get(kind)
+    wrong = "is empty" if kind in ("too_short", "string_too_short") else f"is {_shown(given)}"
+    return f"{rule}: `{place}` {wrong}; give {remedy or 'another value: ' + first['msg'].lower()}."
 
 
-def _is_type_name(part: int | str) -> bool:
-    """Recognise the branches of a union (`int`, `str`, ...), which pydantic adds to a path."""
-    return part in ("int", "float", "str", "tuple") or (isinstance(part, str) and "[" in part)
+def _place(path: tuple[int | str, ...]) -> str:
+    """Write a path as the document's writer knows it: ``conditions[0].operator``."""
+    place = ""
+    for before, part in zip((None, *path), path, strict=False):
+        # The kind of a condition follows its number in the path, and a branch of a union its field;
+        # neither is a field of the document.
+        tag = isinstance(before, int) and part in CONDITION_TYPES
+        if tag or part in ("int", "float", "str", "constrained-int", "constrained-float"):
+            continue
+        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else part
+    return place
+
+
+def _nearest(place: str) -> str:
+    fields = [*AlertRule.model_fields, "type", "operator", "value", "measure", "pipeline"]
+    near = get_close_matches(place.rpartition(".")[2], fields, n=1)
+    return f"; perhaps `{near[0]}` was meant" if near else "; remove it"

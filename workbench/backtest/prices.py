@@ -28,9 +28,7 @@ def require_tradable_bars(
         price, or (unless `adjusted`) a gap that looks like a split.
     """
     if not isinstance(bars, pd.DataFrame):
-        raise BacktestInputError(
-            f"`bars` is a {type(bars).__name__}; give a frame as `Desk.bars` returns it."
-        )
+        raise BacktestInputError(f"`bars` is a {type(bars).__name__}; give a frame as from `Desk.bars`.")
     frame, name = _one_instrument(bars, symbol)
     lacking = [column for column in ("open", "close") if column not in frame.columns]
     if lacking:
@@ -56,11 +54,11 @@ def require_signal(name: str, signal: Any, bars: pd.DataFrame) -> BoolArray:
     BacktestInputError
         If it is of another length, not boolean, or a Series of other times.
     """
-    if isinstance(signal, pd.Series) and isinstance(signal.index, pd.DatetimeIndex):
-        if len(signal) == len(bars) and not signal.index.equals(bars.index):
-            raise BacktestInputError(
-                f"`{name}` is a Series of other times than the bars; reindex it to `bars.index`."
-            )
+    dated = isinstance(signal, pd.Series) and isinstance(signal.index, pd.DatetimeIndex)
+    if dated and len(signal) == len(bars) and not signal.index.equals(bars.index):
+        raise BacktestInputError(
+            f"`{name}` is a Series of other times than the bars; reindex it to `bars.index`."
+        )
     values = np.asarray(signal)
     if values.dtype == object and values.size and all(isinstance(v, bool | np.bool_) for v in values.flat):
         values = values.astype(np.bool_)
@@ -91,8 +89,8 @@ def _prices(frame: pd.DataFrame, column: str) -> FloatArray:
     if wrong.any():
         row = int(np.argmax(wrong))
         raise BacktestInputError(
-            f"`{column}` is {values[row]:g} at {frame.index[row]} (bar {row}); a backtest needs a price above "
-            "zero on every bar. Drop the bar or mend it."
+            f"`{column}` is {values[row]:g} at {frame.index[row]} (bar {row}); a backtest needs a price "
+            "above zero on every bar. Drop the bar or mend it."
         )
     return values
 
@@ -112,7 +110,7 @@ def _refuse_split(opens: FloatArray, closes: FloatArray, times: pd.DatetimeIndex
             if like.any():
                 row = int(np.argmax(like)) + 1
                 raise BacktestInputError(
-                    f"The price goes from {closes[row - 1]:g} to {opens[row]:g} at {times[row]}, which looks like a "
-                    f"{words} that is not adjusted for; give adjusted bars, or say "
+                    f"The price goes from {closes[row - 1]:g} to {opens[row]:g} at {times[row]}, which looks "
+                    f"like a {words} that is not adjusted for; give adjusted bars, or say "
                     "`prices_are_adjusted=True` if the move is real."
                 )

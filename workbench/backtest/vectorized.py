@@ -219,8 +219,8 @@ def _simulate(
     if (rejected["position"] > 0).any():
         bar = int(rejected.loc[rejected["position"] > 0, "idx"].iloc[0])
         raise BacktestInputError(
-            f"On bar {bar} a sale brings less than `fixed_fee` {costs.fixed_fee:g}; the vectorbt engine cannot "
-            "pay it from other cash. Give a lower fixed fee or a larger size."
+            f"On bar {bar} a sale brings less than its costs (`fixed_fee` is {costs.fixed_fee:g}); the "
+            "vectorbt engine cannot pay them from other cash. Give a lower fixed fee or a larger size."
         )
     bars = rejected["idx"].to_numpy(np.int64)
     fill_prices = prices[bars] * (1 + costs.slippage)

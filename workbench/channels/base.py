@@ -39,6 +39,4 @@ def message_key(message: Mapping[str, Any]) -> str:
         key = message.get(field)
         if isinstance(key, str) and key:
             return key
-    raise ChannelError(
-        "The message has no `key` and no `fact_key`, so a second copy could not be told apart."
-    )
+    raise ChannelError("The message has neither `key` nor `fact_key`; give it one to tell copies apart.")

@@ -52,22 +52,26 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         rf"\g<head>{REDACTED}",
     ),
     (re.compile(r"(?P<head>\bAuthorization:\s*token\s+)\S+", re.IGNORECASE), rf"\g<head>{REDACTED}"),
+    (re.compile(r"(?P<head>\b(?:Set-)?Cookie:\s*)[^\r\n\"']+", re.IGNORECASE), rf"\g<head>{REDACTED}"),
     # name=value in addresses and command lines, "name": "value" in JSON and Python
     (
         re.compile(
-            rf"""(?P<head>(?<![A-Za-z0-9])["']?{_NAMES}["']?\s*[=:]\s*)(?P<quote>["'])(?:\\.|(?!(?P=quote)).)*(?P=quote)""",
+            rf"""(?P<head>(?<![A-Za-z0-9_\-])["']?{_NAMES}["']?\s*[=:]\s*)(?P<quote>["'])(?:\\.|(?!(?P=quote)).)*(?P=quote)""",
             re.IGNORECASE | re.DOTALL,
         ),
         rf"\g<head>\g<quote>{REDACTED}\g<quote>",
     ),
     (
         re.compile(
-            rf"""(?P<head>(?<![A-Za-z0-9]){_NAMES}["']?\s*[=:]\s*)(?!["'\[]|(?:Bearer|Basic|token)\b)[^\s&;,"'<>)}}\]]+""",
+            rf"""(?P<head>(?<![A-Za-z0-9_\-]){_NAMES}["']?\s*[=:]\s*)(?!["']|\[redacted\]|(?:Bearer|Basic|token)\b)[^\s&;,"'<>)}}\]]+""",
             re.IGNORECASE,
         ),
         rf"\g<head>{REDACTED}",
     ),
-    (re.compile(rf"(?P<head>--{_NAMES}\s+)(?!-)\S+", re.IGNORECASE), rf"\g<head>{REDACTED}"),
+    (
+        re.compile(rf"(?P<head>(?<![A-Za-z0-9_\-])--{_NAMES}\s+)(?!-)\S+", re.IGNORECASE),
+        rf"\g<head>{REDACTED}",
+    ),
     # argon2 hashes, JSON web tokens, keys of well-known services
     (re.compile(r"\$argon2[a-z]*\$[^\s\"']+"), REDACTED),
     (re.compile(r"\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]*"), REDACTED),
@@ -107,7 +111,7 @@ def redact(text: str) -> str:
 
 
 def redact_value(value: Any, name: str = "") -> Any:
-    """Return a value without secrets: text redacted, frames of lists and mappings walked through.
+    """Return a value without secrets: text redacted, lists and mappings walked through.
 
     Parameters
     ----------
@@ -116,22 +120,18 @@ def redact_value(value: Any, name: str = "") -> Any:
     name : str
         The field that holds it; a secret's name hides the whole value.
     """
-    if isinstance(value, SecretStr | SecretBytes):
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, SecretStr | SecretBytes) or is_secret_name(name):
         return REDACTED
-    if is_secret_name(name) and value is not None and not isinstance(value, bool):
-        return REDACTED
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, bytes):
-        return redact(value.decode("utf-8", errors="replace"))
+    if isinstance(value, int | float):
+        return value
     if isinstance(value, Mapping):
-        return {_key(key): redact_value(item, str(key)) for key, item in value.items()}
+        return {redact(str(key)): redact_value(item, str(key)) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [redact_value(item) for item in value]
-    if value is None or isinstance(value, bool | int | float):
-        return value
     # Exceptions, paths and the like are written as text in the end.
-    return redact(str(value))
+    return redact(value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value))
 
 
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -143,7 +143,3 @@ def is_secret_name(name: str) -> bool:
     """Say whether a field of this name holds a secret: ``api_key`` does, ``fact_key`` does not."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-", "_")
     return any(words == secret or words.endswith(f"_{secret}") for secret in _SECRET_NAMES)
-
-
-def _key(key: Any) -> str:
-    return redact(key) if isinstance(key, str) else str(key)
