@@ -72,5 +72,7 @@ def add_rule(desk: "Desk", path: str) -> None:
 @pass_desk
 def check(desk: "Desk", as_of: str | None) -> None:
     """Evaluate every enabled rule and raise what is new."""
-    raised = desk.check_rules(as_of)
-    click.echo(f"{len(raised)} new alert(s).")
+    outcome = desk.check_rules(as_of)
+    click.echo(f"{len(outcome)} new alert(s).")
+    for sentence in outcome.unknown:
+        click.echo(f"Not known: {sentence}")

@@ -32,8 +32,9 @@ def backtest(desk: "Desk", symbol: str, kind: str, fast: int, slow: int, fee: fl
         "total_trades": ("Trades", ""),
         "profit_factor": ("Profit factor", ""),
     }
+    results = document["results"]
     rows = [
-        (label, "–" if document[key] is None else f"{document[key]:,.2f}".replace("-", "−"), unit)
+        (label, "–" if results[key] is None else f"{results[key]:,.2f}".replace("-", "−"), unit)
         for key, (label, unit) in labels.items()
     ]
     period = f"{document['first_date']} to {document['last_date']}"

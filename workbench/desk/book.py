@@ -13,6 +13,8 @@ from workbench.market.corporate_actions import adjust_bars
 from workbench.market.instruments import is_option_symbol, parse_occ_symbol, underlying_of
 from workbench.portfolio import (
     book_greeks,
+    leg_greeks,
+    legs_of,
     period_pnl,
     positions_from_fills,
     trader_units,
@@ -104,11 +106,7 @@ class BookReader:
         frame["volatility_status"] = np.where(option, solved.status, "")
         frame.loc[option & frame["years"].le(0), "price_status"] = "expired"
         held = frame["quantity"].ne(0)
-        if held.any():
-            greeks = trader_units(book_greeks(frame[held], by=KEY))
-            frame[GREEKS] = (
-                greeks.reindex(columns=GREEKS).reindex(pd.MultiIndex.from_frame(frame[KEY])).to_numpy()
-            )
+        frame[GREEKS] = trader_units(leg_greeks(frame[held])).reindex(frame.index)[GREEKS]
         return frame
 
 
@@ -118,10 +116,8 @@ def open_legs(positions: pd.DataFrame) -> pd.DataFrame:
 
 
 def priced(legs: pd.DataFrame) -> pd.DataFrame:
-    """Return the legs that can be revalued: a spot, and for options a time and a volatility."""
-    share = legs["kind"].eq("share")
-    known = legs["spot"].notna() & (share | (legs["volatility"].notna() & legs["years"].gt(0)))
-    return legs[known].reset_index(drop=True)
+    """Return the legs that can be revalued: none of their inputs is missing."""
+    return legs[legs_of(legs).is_priced].reset_index(drop=True) if len(legs) else legs
 
 
 def return_history(

@@ -98,12 +98,13 @@ class DemoResult:
         """Say in five lines what was made, where it lies, and what to type next."""
         figures = self.headline
         made = self.backtest
+        results = made["results"]
         alert = "1 new alert" if self.alerts_raised == 1 else f"{self.alerts_raised} new alerts"
         return [
             f"Book     {_money(figures.book_value)} $, P&L {_money(figures.pnl, '+')} $, VaR 99 % "
             f"{_money(figures.value_at_risk)} $, {figures.as_of.note} (options modelled)",
-            f"Backtest {made['strategy']} on {made['symbol']}: {made['annualized_return_pct']:.1f} % a year "
-            f"after costs, {made['total_trades']} trades",
+            f"Backtest {made['strategy']} on {made['symbol']}: {results['annualized_return_pct']:.1f} % a year "
+            f"after costs, {results['total_trades']} trades",
             f"Report   {self.report}  and  {self.workbook.name}",
             f"Alerts   {alert}; all in `workbench alerts list` and {self.home / 'alerts'}",
             f"Next     workbench book --home {self.home} | workbench serve --home {self.home} | "
@@ -182,12 +183,12 @@ def _chain(desk: Desk, symbol: str, day: date, calendar: str) -> pd.DataFrame:
     total_return = desk.bars(symbol, start.date(), day)["close"]
     instant = session_close(calendar, day)
     return modelled_chain(
-        underlying=symbol,
-        spot=float(closes.iloc[-1]),
+        symbol,
+        float(closes.iloc[-1]),
         time=instant,
         expiries=EXPIRIES,
         years=years_to_expiry(instant, EXPIRIES, calendar),
-        realized_volatility=float(realized_volatility(total_return.tail(VOLATILITY_WINDOW + 1))),
+        realized_volatility=realized_volatility(total_return.tail(VOLATILITY_WINDOW + 1)),
         strike_step=STRIKE_STEPS[symbol],
         rate=desk.settings.market.rate,
         dividend_yield=desk.settings.market.dividend_yield,

@@ -7,7 +7,7 @@ from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,9 @@ from workbench.providers import Provider, nearest_names, open_provider
 from workbench.risk import historical_var, revalue, scenario_grid, stress_legs
 from workbench.settings import DeskSettings, home_folder, load_settings
 from workbench.store import Lake, Ledger
+
+if TYPE_CHECKING:
+    from workbench.desk.monitor import RuleCheck
 
 Adjust = Literal["all", "splits"] | None
 GROUPINGS = ("underlying", "expiry", "kind", "account", "strategy")
@@ -480,24 +483,25 @@ class Desk:
         self._wrote("save_rule", {"name": rule.name, "id": rule_id})
         return rule_id
 
-    def check_rules(self, as_of: InstantLike = None) -> list[str]:
-        """Evaluate every enabled rule now, deliver what fires, and return the ids of new alerts."""
+    def check_rules(self, as_of: InstantLike = None) -> "RuleCheck":
+        """Evaluate every enabled rule, deliver what fires, and say what was raised and what is unknown."""
         self._require_trader("raise alerts")
         from workbench.desk.monitor import check_rules
         from workbench.desk.outbox import deliver_due
 
         moment = self.as_of(as_of)
-        raised = check_rules(
+        outcome = check_rules(
             self._lake,
             self._ledger,
             self.headline(as_of),
             moment,
+            calendar=self.settings.market.calendar,
             channels=self.settings.alerts.channels,
             raised_at=self.now(),
         )
         deliver_due(self._ledger, self._channels, self.now(), holder=f"desk-{os.getpid()}")
-        self._log.info("rules_checked", raised=len(raised), as_of=moment.note)
-        return raised
+        self._log.info("rules_checked", raised=outcome.raised, unknown=outcome.unknown, as_of=moment.note)
+        return outcome
 
     def run(
         self,
@@ -567,10 +571,9 @@ class Desk:
     def compact(self, *, keep_days: int = 7) -> tuple[int, int]:
         """Merge small files and drop snapshots older than `keep_days`; return files before and after."""
         self._require_trader("compact the lake")
-        before = self._lake.file_count()
-        self._lake.compact()
+        files = self._lake.compact()
         self._lake.expire(self.now() - pd.Timedelta(days=keep_days))
-        return before, self._lake.file_count()
+        return int(files["files_before"].sum()), int(files["files_after"].sum())
 
     # -- inside ----------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import pandas as pd
@@ -16,7 +17,7 @@ from workbench.desk.clock import AsOf
 from workbench.desk.frames import table_html
 from workbench.errors import WorkbenchError
 from workbench.settings import DeskSettings, home_folder, load_settings, project_folder
-from workbench.store import Lake, Ledger, lake_versions
+from workbench.store import Lake, Ledger
 
 WORKER_LEASE = "worker"
 LOW_DISK_BYTES = 1_000_000_000
@@ -87,7 +88,7 @@ def examine(home: str | Path | None = None) -> list[Check]:
     """Look at every part that a desk needs; nothing is changed and nothing raises."""
     checks: list[tuple[str, Callable[[], Check]]] = [
         ("Python", _python),
-        ("DuckDB and DuckLake", _lake_engine),
+        ("Lake engine", _lake_engine),
         ("Packages", _packages),
         ("Sample data", _sample_data),
         ("Jupyter kernel", _kernel),
@@ -115,10 +116,11 @@ def _python() -> Check:
 
 
 def _lake_engine() -> Check:
-    versions = lake_versions()
-    return Check(
-        "DuckDB and DuckLake", "ok", ", ".join(f"{name} {value}" for name, value in versions.items())
-    )
+    with TemporaryDirectory() as folder:
+        Lake.open(Path(folder) / "lake").close()
+    names = ("duckdb", "duckdb-extension-ducklake", "duckdb-extension-sqlite-scanner")
+    found = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    return Check("Lake engine", "ok", found)
 
 
 def _packages() -> Check:

@@ -132,7 +132,7 @@ def _quarantine(lake: Lake, table: str, bad: pd.DataFrame, source: str) -> None:
     if len(bad):
         rows = pd.DataFrame(
             {
-                "table_name": table,
+                "table": table,
                 "line": bad.get("line", bad.index),
                 "reason": bad["reason"].astype(str),
                 "text": bad["text"].astype(str) if "text" in bad else "",
