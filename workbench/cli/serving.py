@@ -28,7 +28,7 @@ def _doors(function: "Callable[..., Any]") -> "Callable[..., Any]":
 @click.command(cls=DeskCommand)
 @_doors
 @click.pass_context
-def serve(ctx: click.Context, **doors: Any) -> None:
+def serve(ctx: click.Context, /, **doors: Any) -> None:
     """Serve the dashboards with Voila; the address with its token is printed."""
     from workbench.server import serve_dashboards
 
@@ -38,7 +38,7 @@ def serve(ctx: click.Context, **doors: Any) -> None:
 @click.command(cls=DeskCommand)
 @_doors
 @click.pass_context
-def lab(ctx: click.Context, **doors: Any) -> None:
+def lab(ctx: click.Context, /, **doors: Any) -> None:
     """Open JupyterLab on the desk's notebooks; the address with its token is printed."""
     from workbench.server import launch_lab
 

@@ -85,7 +85,9 @@ class BookReader:
         frame["underlying"] = [underlying_of(symbol) for symbol in frame["symbol"]]
         frame["kind"] = [c.kind if c else "share" for c in contracts]
         frame["strike"] = [float(c.strike) if c else np.nan for c in contracts]
-        frame["expiry"] = pd.to_datetime([c.expiry if c else None for c in contracts])
+        frame["expiry"] = pd.to_datetime(
+            pd.Series([c.expiry if c else None for c in contracts], dtype="object")
+        )
         frame["exercise"] = [c.exercise if c else "" for c in contracts]
         spots = closes_at(self.lake, frame["underlying"].tolist(), as_of.instant, self.market.calendar)
         frame["spot"] = frame["underlying"].map(spots).astype("float64")
@@ -142,15 +144,23 @@ def return_history(
     return returns.tail(sessions)
 
 
+def total_greeks(legs: pd.DataFrame) -> "pd.Series[float]":
+    """Return the whole book's Greeks in trader's units; zeros for an empty book."""
+    return trader_units(book_greeks(legs))
+
+
 def grouped_greeks(legs: pd.DataFrame, by: str) -> pd.DataFrame:
     """Return Greeks by group with a last row `Book`, in trader's units."""
     groups = trader_units(book_greeks(legs, by=by))
-    total = trader_units(book_greeks(legs))
-    whole = total.to_frame().T if isinstance(total, pd.Series) else total
-    whole.index = pd.Index(["Book"])
-    result = pd.concat([groups, whole])
+    whole = total_greeks(legs).to_frame("Book").T
+    result = pd.concat([groups, whole]) if len(groups) else whole
     result.index.name = by
     return result
+
+
+def source_of(legs: pd.DataFrame) -> str:
+    """Return where the prices of the legs come from, each source once."""
+    return "; ".join(dict.fromkeys(legs["source"].dropna())) if len(legs) else "no positions"
 
 
 def findings_of(legs: pd.DataFrame) -> tuple[str, ...]:

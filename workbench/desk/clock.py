@@ -81,7 +81,7 @@ def parse_instant(value: str | date | datetime | pd.Timestamp, calendar: str) ->
         stamp = pd.Timestamp(value)
     except (ValueError, TypeError) as error:
         raise DateInputError(f"`{value}` is not a date or time; write it as 2013-03-01.") from error
-    if stamp is pd.NaT:
+    if pd.isna(stamp):
         raise DateInputError("The date is empty; write it as 2013-03-01.")
     only_date = (isinstance(value, str) and len(value.strip()) <= len("2013-03-01")) or (
         isinstance(value, date) and not isinstance(value, datetime)

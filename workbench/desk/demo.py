@@ -103,8 +103,8 @@ class DemoResult:
         return [
             f"Book     {_money(figures.book_value)} $, P&L {_money(figures.pnl, '+')} $, VaR 99 % "
             f"{_money(figures.value_at_risk)} $, {figures.as_of.note} (options modelled)",
-            f"Backtest {made['strategy']} on {made['symbol']}: {results['annualized_return_pct']:.1f} % a year "
-            f"after costs, {results['total_trades']} trades",
+            f"Backtest {made['strategy']} on {made['symbol']}: {results['annualized_return_pct']:.1f} % "
+            f"a year after costs, {results['total_trades']} trades",
             f"Report   {self.report}  and  {self.workbook.name}",
             f"Alerts   {alert}; all in `workbench alerts list` and {self.home / 'alerts'}",
             f"Next     workbench book --home {self.home} | workbench serve --home {self.home} | "

@@ -17,12 +17,13 @@ from workbench.desk import ingest as ingests
 from workbench.desk.chains import marks_at
 from workbench.desk.clock import AsOf, InstantLike, parse_instant, resolve_as_of
 from workbench.desk.frames import DeskFrame, Headline, RiskResult, StressResult, desk_frame
+from workbench.desk.headline import grid_of, headline_of, measure_risk
 from workbench.desk.health import DeskStatus, desk_status
 from workbench.desk.logs import bind_correlation_id, configure_logging, correlation_id, get_logger
 from workbench.errors import ArgumentError, MissingDataError, PermissionDeniedError, UnknownSymbolError
 from workbench.market.corporate_actions import adjust_bars
 from workbench.providers import Provider, nearest_names, open_provider
-from workbench.risk import historical_var, revalue, scenario_grid, stress_legs
+from workbench.risk import stress_legs
 from workbench.settings import DeskSettings, home_folder, load_settings
 from workbench.store import Lake, Ledger
 
@@ -369,13 +370,10 @@ class Desk:
         self, as_of: InstantLike = None, *, underlying: str | None = None, days: float = 0
     ) -> pd.DataFrame:
         """Return the book's P&L on the grid of the settings: rows spot, columns volatility, money."""
-        legs = books.priced(self._legs(self.as_of(as_of)))
+        legs = self._legs(self.as_of(as_of))
         if underlying is not None:
             legs = legs[legs["underlying"].eq(underlying)]
-        risk = self.settings.risk
-        return scenario_grid(
-            legs, spot=np.array(risk.grid_spot), volatility=np.array(risk.grid_volatility), days=days
-        )
+        return grid_of(legs, self.settings.risk, days=days)
 
     def value_at_risk(
         self,
@@ -402,44 +400,30 @@ class Desk:
         if horizon_days < 1:
             raise ArgumentError(f"`horizon_days` is {horizon_days}; give one session or more.")
         moment = self.as_of(as_of)
-        legs = self._legs(moment)
-        return self._risk(legs, moment, confidence, horizon_days)
+        return measure_risk(
+            self._lake,
+            self._legs(moment),
+            moment,
+            self.settings.risk,
+            confidence=confidence,
+            horizon_days=horizon_days,
+        )
 
     def headline(self, as_of: InstantLike = None) -> Headline:
         """Return the figures that every face shows first."""
         moment = self.as_of(as_of)
-        positions = self._positions(moment)
-        legs = books.open_legs(positions)
-        whole = books.grouped_greeks(legs, "underlying").loc["Book"] if len(legs) else None
-        risk = self._risk(legs, moment, self.settings.risk.confidence, 1) if len(books.priced(legs)) else None
-        grid = self.scenario_grid(as_of) if risk else None
-        spot, volatility = _worst_cell(grid) if grid is not None else (np.nan, np.nan)
-        return Headline(
-            as_of=moment,
-            book_value=float(legs["value"].sum(skipna=True)) if len(legs) else 0.0,
-            pnl=float(positions["pnl"].sum(skipna=True)) if len(positions) else 0.0,
-            day_pnl=float(positions["day_pnl"].sum(skipna=True)) if len(positions) else 0.0,
-            dollar_delta=_figure(whole, "dollar_delta"),
-            dollar_gamma_1pct=_figure(whole, "dollar_gamma_1pct"),
-            vega_point=_figure(whole, "vega_point"),
-            theta_day=_figure(whole, "theta_day"),
-            value_at_risk=risk.var if risk else 0.0,
-            expected_shortfall=risk.es if risk else 0.0,
-            confidence=self.settings.risk.confidence,
-            observations=risk.observations if risk else 0,
-            worst_spot=spot,
-            worst_volatility=volatility,
-            worst_pnl=float(grid.loc[spot, volatility]) if grid is not None else 0.0,
-            source=self._source(legs),
-            modelled=bool(legs["modelled"].any()) if len(legs) else False,
-            unpriced=len(legs) - len(books.priced(legs)),
-            findings=books.findings_of(legs) if len(legs) else (),
-        )
+        return headline_of(self._lake, self._positions(moment), moment, self.settings.risk)
 
     # -- research --------------------------------------------------------------------------------------
 
     def backtest(
-        self, symbol: str, *, kind: str = "sma", fast: int = 20, slow: int = 100, **options: Any
+        self,
+        symbol: str,
+        *,
+        kind: Literal["sma", "ema"] = "sma",
+        fast: int = 20,
+        slow: int = 100,
+        **options: Any,
     ) -> dict[str, Any]:
         """Run a moving-average crossover on the desk's bars with costs, keep it, and return its document.
 
@@ -538,7 +522,7 @@ class Desk:
             self.settings,
             pipeline,
             parameters,
-            scheduled_for=scheduled_for,
+            scheduled_for=pd.Timestamp(scheduled_for) if scheduled_for is not None else None,
             channels=self._channels,
             on_progress=on_progress,
         )
@@ -595,42 +579,8 @@ class Desk:
     def _legs(self, moment: AsOf) -> pd.DataFrame:
         return books.open_legs(self._positions(moment))
 
-    def _risk(self, legs: pd.DataFrame, moment: AsOf, confidence: float, horizon_days: int) -> RiskResult:
-        usable = books.priced(legs)
-        names = usable["underlying"].unique().tolist()
-        returns = books.return_history(
-            self._lake,
-            names,
-            moment,
-            sessions=self.settings.risk.lookback_sessions,
-            horizon_days=horizon_days,
-        )
-        if len(returns) < 50:
-            raise MissingDataError(
-                f"Only {len(returns)} sessions of common history for {', '.join(names)} before "
-                f"{moment.session}; historical VaR needs 50. Ingest more daily bars."
-            )
-        pnl = pd.Series(revalue(usable, returns), index=returns.index, name="pnl")
-        measure = historical_var(pnl.to_numpy(), confidence)
-        return RiskResult(
-            var=measure.var,
-            es=measure.es,
-            confidence=confidence,
-            observations=len(pnl),
-            horizon_days=horizon_days,
-            method="historical, full revaluation",
-            pnl=pnl,
-            as_of=moment,
-            findings=books.findings_of(legs),
-        )
-
-    def _source(self, legs: pd.DataFrame) -> str:
-        if legs.empty:
-            return "no positions"
-        return "; ".join(dict.fromkeys(legs["source"].dropna()))
-
     def _note(self, moment: AsOf, legs: pd.DataFrame) -> str:
-        parts = [moment.text, moment.label, self._source(legs)]
+        parts = [moment.text, moment.label, books.source_of(legs)]
         if len(legs) and legs["modelled"].any():
             parts.append("options modelled")
         return " · ".join(part for part in parts if part)
@@ -672,15 +622,4 @@ def _as_list(symbols: str | Sequence[str]) -> list[str]:
 
 
 def _counts(summary: pd.DataFrame) -> dict[str, int]:
-    return {name: int(value) for name, value in summary.sum().items()}
-
-
-def _worst_cell(grid: pd.DataFrame) -> tuple[float, float]:
-    """Return spot and volatility of the lowest P&L; of equals the one nearest to no move."""
-    stacked = grid.stack()
-    lowest = stacked[stacked == stacked.min()]
-    return min(lowest.index, key=lambda cell: (abs(cell[0]), abs(cell[1])))
-
-
-def _figure(row: Any, name: str) -> float:
-    return 0.0 if row is None else float(row[name])
+    return {str(name): int(value) for name, value in summary.sum().items()}

@@ -16,6 +16,9 @@ class DeskFrame(pd.DataFrame):
     """A frame that carries its title, as-of and source, and shows twelve rows at most."""
 
     _metadata = ["title", "note", "formats"]  # noqa: RUF012 - pandas reads this name from the class
+    title: str
+    note: str
+    formats: dict[str, str]
 
     @property
     def _constructor(self) -> type["DeskFrame"]:

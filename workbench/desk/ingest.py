@@ -149,7 +149,7 @@ def _with_quarantined(counts: pd.DataFrame, bad: pd.DataFrame, good: pd.DataFram
     if "symbol" in bad:
         names = bad["symbol"].fillna("(unreadable)").astype(str).replace("", "(unreadable)")
     else:
-        only = good["symbol"].unique() if "symbol" in good else []
+        only = good["symbol"].unique().tolist() if "symbol" in good else []
         names = pd.Series(str(only[0]) if len(only) == 1 else "(unreadable)", index=bad.index)
     bad_counts = names.value_counts().rename("quarantined").to_frame()
     return pd.concat([counts, bad_counts.reindex(columns=SUMMARY, fill_value=0)])

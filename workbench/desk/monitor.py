@@ -1,6 +1,7 @@
 """Rules against the desk's facts: evaluate, raise once, and put the messages into the outbox."""
 
 from dataclasses import asdict, dataclass
+from typing import Literal, cast, get_args
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from workbench.market.calendars import session_closes
 from workbench.market.instruments import is_option_symbol
 from workbench.store import Lake, Ledger
 
+Outcome = Literal["failed", "timed_out", "interrupted"]
 RECENT_RUNS = 100
 
 
@@ -107,9 +109,10 @@ def measures_of(headline: Headline | None) -> dict[str, float | None]:
 
 def failed_runs(ledger: Ledger) -> tuple[FailedRun, ...]:
     """Return the recent runs that did not succeed."""
-    runs = ledger.runs.frame(limit=RECENT_RUNS)
-    failed = runs[runs["status"].isin(["failed", "timed_out", "interrupted"])]
+    runs = ledger.runs.frame(limit=RECENT_RUNS = Literal["failed", "timed_out", "interrupted"]
+RECENT_RUNS)
+    failed = runs[runs["status"].isin(get_args(Outcome))]
     return tuple(
-        FailedRun(str(row.id), str(row.pipeline), str(row.status), str(row.error or ""))
+        FailedRun(str(row.id), str(row.pipeline), cast(Outcome, row.status), str(row.error or ""))
         for row in failed.itertuples()
     )

@@ -1,6 +1,6 @@
 """Backtests on the desk's own bars: signals, costs, and the document that is kept."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -10,7 +10,14 @@ from workbench.errors import BacktestInputError
 
 
 def crossover_document(
-    bars: pd.DataFrame, *, symbol: str, kind: str, fast: int, slow: int, as_of: AsOf, **options: Any
+    bars: pd.DataFrame,
+    *,
+    symbol: str,
+    kind: Literal["sma", "ema"],
+    fast: int,
+    slow: int,
+    as_of: AsOf,
+    **options: Any,
 ) -> dict[str, Any]:
     """Run a moving-average crossover and return the result document with what identifies the run.
 
