@@ -85,7 +85,11 @@ def css_variables() -> str:
 
 def _declarations(theme: Theme) -> str:
     tokens = {**theme.tokens, **{f"series-{i}": colour for i, colour in enumerate(theme.series, start=1)}}
-    return "".join(f"--wb-{name}:{colour};" for name, colour in tokens.items())
+    # The names of the two themes are set apart by weight and ink, so the page needs no script to mark one.
+    for name in ("light", "dark"):
+        tokens[f"weight-{name}"] = "650" if name == theme.name else "400"
+        tokens[f"colour-{name}"] = theme["ink" if name == theme.name else "ink2"]
+    return "".join(f"--wb-{name}:{value};" for name, value in tokens.items())
 
 
 def paint(model: Any, **roles: str) -> Any:

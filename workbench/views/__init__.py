@@ -1,3 +1,6 @@
-"""Dashboards as Panel viewers, and how they are served."""
+"""The dashboards: one view class for each, and `serve`, which shows a view wherever its notebook runs."""
 
-__all__: list[str] = []
+from workbench.views.book import BookView
+from workbench.views.serving import serve
+
+__all__ = ["BookView", "serve"]
