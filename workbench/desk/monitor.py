@@ -109,8 +109,7 @@ def measures_of(headline: Headline | None) -> dict[str, float | None]:
 
 def failed_runs(ledger: Ledger) -> tuple[FailedRun, ...]:
     """Return the recent runs that did not succeed."""
-    runs = ledger.runs.frame(limit=RECENT_RUNS = Literal["failed", "timed_out", "interrupted"]
-RECENT_RUNS)
+    runs = ledger.runs.frame(limit=RECENT_RUNS)
     failed = runs[runs["status"].isin(get_args(Outcome))]
     return tuple(
         FailedRun(str(row.id), str(row.pipeline), cast(Outcome, row.status), str(row.error or ""))
