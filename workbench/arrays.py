@@ -33,7 +33,7 @@ def _refuse(
     error: type[Exception], name: str, array: NDArray[Any], wrong: BoolArray, remedy: str
 ) -> NoReturn:
     value = array.reshape(-1)[int(np.argmax(wrong))]
-    shown = f"{value:g}" if isinstance(value, np.floating) else repr(value)
+    shown = f"{value:g}" if isinstance(value, np.floating) else repr(getattr(value, "item", lambda: value)())
     raise error(f"`{name}` is {shown}{_place(array, wrong)}; give {remedy}{_HINTS.get(name, '')}.")
 
 
@@ -53,7 +53,10 @@ def to_floats(name: str, value: ArrayLike, error: type[Exception] = PricingInput
     -------
     ndarray of float64, in the shape of `value`
     """
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise error(f"`{name}` is ragged; give rows of one length, or one list.") from None
     if array.dtype.kind in "fiub":
         return array.astype(np.float64, copy=False)
     if array.dtype.kind == "O":
@@ -67,9 +70,9 @@ def to_floats(name: str, value: ArrayLike, error: type[Exception] = PricingInput
             return np.array(plain, dtype=np.float64).reshape(array.shape)
         except (TypeError, ValueError):
             pass
-    elif array.dtype.kind in "US":
+    elif array.dtype.kind in "USc":
         _refuse(error, name, array, np.ones(array.shape, np.bool_), "a number")
-    raise error(f"`{name}` holds values that are not numbers; give numbers in one regular array.")
+    raise error(f"`{name}` holds values that are not numbers; give numbers.")
 
 
 def require_finite(error: type[Exception] = PricingInputError, /, **values: ArrayLike) -> list[FloatArray]:

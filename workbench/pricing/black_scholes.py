@@ -37,6 +37,15 @@ class Terms:
     d2: FloatArray
 
 
+def log_moneyness(spot: FloatArray, strike: FloatArray) -> FloatArray:
+    """Return ``log(spot / strike)``, to full precision also where the two are nearly equal."""
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        ratio = spot / strike
+        # The difference of near numbers is exact; their quotient is not.
+        log: FloatArray = np.where(np.abs(ratio - 1) < 0.5, np.log1p((spot - strike) / strike), np.log(ratio))
+    return log
+
+
 def black_scholes_terms(
     spot: ArrayLike,
     strike: ArrayLike,
@@ -68,7 +77,7 @@ def black_scholes_terms(
         is_call=is_call,
     )
     deviation = volatility * np.sqrt(years)
-    moneyness = np.log(spot / strike) + (rate - dividend_yield) * years
+    moneyness = log_moneyness(spot, strike) + (rate - dividend_yield) * years
     # No time or no volatility left: the quotient's limit is infinite off the money and zero at it.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         d1 = np.where(moneyness == 0, 0.0 * deviation, moneyness / deviation) + deviation / 2

@@ -9,6 +9,7 @@ from scipy.optimize import elementwise
 from scipy.special import erfcx, ndtr
 
 from workbench.arrays import FloatArray, require_flags, require_one_shape, to_floats
+from workbench.pricing.black_scholes import log_moneyness
 
 STATUSES = ("ok", "below_intrinsic", "above_bound", "no_time", "missing")
 
@@ -31,6 +32,20 @@ class ImpliedVolatility:
     status: NDArray[np.str_]
 
 
+def _scaled_difference(y: FloatArray, width: FloatArray) -> FloatArray:
+    """Return ``erfcx(y - width) - erfcx(y + width)`` without losing it when the width is tiny."""
+    scaled = erfcx(y)
+    slopes = [scaled, 2 * (y * scaled - 1 / np.sqrt(np.pi))]
+    for order in range(1, 5):
+        slopes.append(2 * (order * slopes[order - 1] + y * slopes[order]))
+    squared = width * width
+    series = -2 * width * (slopes[1] + squared / 6 * (slopes[3] + squared / 20 * slopes[5]))
+    # Far out the slopes cancel, and there the plain difference is good enough: its logarithm is a
+    # small part of a price that is all exponent.
+    difference: FloatArray = np.where((width < 1e-3) & (y < 30), series, erfcx(y - width) - erfcx(y + width))
+    return difference
+
+
 def _log_price(distance: FloatArray, deviation: FloatArray) -> FloatArray:
     """Log of the option out of the money, per root of spot value times strike value.
 
@@ -38,11 +53,12 @@ def _log_price(distance: FloatArray, deviation: FloatArray) -> FloatArray:
     smallest double, where the difference of two normal probabilities has long lost every digit.
     """
     h, t = distance / deviation, deviation / 2
-    near = h + t
-    # Before the bulge (near <= 0) both erfcx are small; behind it the plain difference loses nothing.
-    scaled = erfcx(-np.minimum(near, 0) / np.sqrt(2)) - erfcx((t - h) / np.sqrt(2))
-    plain = np.exp(distance / 2) * ndtr(near) - np.exp(-distance / 2) * ndtr(h - t)
-    log_price: FloatArray = np.where(near <= 0, np.log(scaled / 2) - (h * h + t * t) / 2, np.log(plain))
+    # With much deviation erfcx would overflow, and there the plain difference loses nothing.
+    plain_is_good = (h + t > 0) & (t > 0.5)
+    width = np.where(plain_is_good, 0.5, t) / np.sqrt(2)
+    scaled = _scaled_difference(-h / np.sqrt(2), width)
+    plain = np.exp(distance / 2) * ndtr(h + t) - np.exp(-distance / 2) * ndtr(h - t)
+    log_price: FloatArray = np.where(plain_is_good, np.log(plain), np.log(scaled / 2) - (h * h + t * t) / 2)
     return log_price
 
 
@@ -63,7 +79,7 @@ def _deviation_of(distance: FloatArray, log_price: FloatArray, log_gap: FloatArr
     at_money = np.exp(log_price) * np.sqrt(2 * np.pi)
     tail = np.abs(distance) / np.sqrt(-2 * np.minimum(log_price + np.log(2), -1e-300))
     tail = np.where((log_price < -np.log(2)) & (tail * tail <= -2 * distance), tail, 0.0)
-    low = np.maximum(np.maximum(at_money, tail) * (1 - 1e-9), 1e-300)
+    low = np.maximum(np.maximum(at_money, tail) * (1 - 1e-9), 5e-324)
     high = np.maximum(np.sqrt(-2 * distance), np.sqrt(-8 * np.minimum(log_gap, 0))) * (1 + 1e-9) + 1e-300
 
     def mismatch(
@@ -157,7 +173,8 @@ def _solve_rows(
     bound = np.where(is_call, spot_value, strike_value)
     time_value, gap = price - intrinsic, bound - price
 
-    usable: NDArray[Any] = np.isfinite(price) & (spot > 0) & (strike > 0)
+    distance = -np.abs(log_moneyness(spot, strike) + (rate - dividend_yield) * years)
+    usable: NDArray[Any] = np.isfinite(price) & (spot > 0) & (strike > 0) & np.isfinite(distance)
     usable &= np.isfinite(spot_value) & np.isfinite(strike_value) & (spot_value > 0) & (strike_value > 0)
     status = np.select(
         [~usable, years <= 0, time_value <= 0, gap <= 0],
@@ -167,8 +184,7 @@ def _solve_rows(
     volatility = np.full(price.shape, np.nan)
     good = status == "ok"
     if good.any():
-        scale = np.log(spot_value[good] * strike_value[good]) / 2
-        distance = -np.abs(np.log(spot[good] / strike[good]) + ((rate - dividend_yield) * years)[good])
-        deviation = _deviation_of(distance, np.log(time_value[good]) - scale, np.log(gap[good]) - scale)
+        scale = (np.log(spot_value[good]) + np.log(strike_value[good])) / 2
+        deviation = _deviation_of(distance[good], np.log(time_value[good]) - scale, np.log(gap[good]) - scale)
         volatility[good] = deviation / np.sqrt(years[good])
     return volatility, status

@@ -54,8 +54,8 @@ def realized_volatility(prices: Any, window: int | None = None, periods_per_year
 
     Examples
     --------
-    >>> realized_volatility([100.0, 101.0, 100.0, 101.0])
-    0.18240...
+    >>> realized_volatility([100.0, 101.0, 100.0, 101.0]).round(4)
+    np.float64(0.1824)
     """
     if window is not None and (isinstance(window, bool) or int(window) != window or window < 2):
         raise PricingInputError(f"`window` is {window}; give a whole number of returns, two or more.")

@@ -1,0 +1,83 @@
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+
+from workbench.arrays import (
+    require_finite,
+    require_flags,
+    require_non_negative,
+    require_one_shape,
+    require_positive,
+    to_floats,
+)
+from workbench.errors import PricingInputError, RiskInputError
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [[1.0, None], [1.0, np.nan], pd.Series([1.0, pd.NA], dtype="Float64"), [Decimal("1"), None], [1, pd.NaT]],
+)
+def test_every_kind_of_missing_value_becomes_nan(missing):
+    assert_array_equal(to_floats("price", missing), [1.0, np.nan])
+
+
+def test_decimals_integers_and_nullable_series_become_floats():
+    assert to_floats("price", Decimal("4.25")) == 4.25
+    assert to_floats("price", [1, 2]).dtype == np.float64
+    assert_array_equal(to_floats("price", pd.Series([1, 2], dtype="Int64")), [1.0, 2.0])
+
+
+@pytest.mark.parametrize("text", ["5", ["1", "2"], [1.0, "2"], pd.Series(["1"]), [1.0, 2j]])
+def test_text_and_complex_numbers_are_never_read_as_numbers(text):
+    with pytest.raises(PricingInputError, match=r"`price` is .*; give a number"):
+        to_floats("price", text)
+
+
+@pytest.mark.parametrize("odd", [np.array(["2020-01-01"], dtype="M8[D]"), [object()]])
+def test_values_that_are_no_numbers_are_refused(odd):
+    with pytest.raises(PricingInputError, match="`price` holds values that are not numbers"):
+        to_floats("price", odd)
+
+
+def test_rows_of_different_lengths_are_refused():
+    with pytest.raises(PricingInputError, match="`price` is ragged; give rows of one length"):
+        to_floats("price", [[1.0], [1.0, 2.0]])
+
+
+def test_an_error_names_argument_value_row_and_remedy():
+    with pytest.raises(
+        PricingInputError, match=r"`volatility` is -0\.2 in row 1; give zero or more, as a fraction"
+    ):
+        require_non_negative(volatility=[0.2, -0.2])
+    with pytest.raises(PricingInputError, match=r"`spot` is 0; give a number above zero"):
+        require_positive(spot=0)
+    with pytest.raises(PricingInputError, match=r"`spot` is -1 at position \(1, 0\)"):
+        require_positive(spot=[[1.0, 2.0], [-1.0, 3.0]])
+
+
+def test_infinite_numbers_are_refused_and_missing_ones_pass():
+    with pytest.raises(PricingInputError, match="`rate` is inf in row 2; give a finite number"):
+        require_finite(rate=[0.0, np.nan, np.inf])
+    (rate,) = require_finite(rate=[0.0, np.nan])
+    assert np.isnan(rate[1])
+
+
+def test_the_caller_chooses_the_error():
+    with pytest.raises(RiskInputError):
+        require_positive(RiskInputError, spot=-1)
+
+
+def test_flags_refuse_words_that_would_read_as_true():
+    assert_array_equal(require_flags(is_call=[1, 0])[0], [True, False])
+    with pytest.raises(PricingInputError, match=r"`is_call` is 'put'"):
+        require_flags(is_call="put")
+    with pytest.raises(PricingInputError, match="`is_call` is 2 in row 1; give True or False"):
+        require_flags(is_call=[1, 2])
+
+
+def test_shapes_that_do_not_fit_are_named():
+    with pytest.raises(PricingInputError, match=r"`spot` \(2,\), `strike` \(3,\); give arrays of one length"):
+        require_one_shape(spot=np.ones(2), strike=np.ones(3), years=np.array(1.0))
