@@ -346,7 +346,7 @@ def _quote_flags(frame: pd.DataFrame) -> npt.NDArray[np.object_]:
 def _absent(values: "pd.Series[Any]") -> Mask:
     absent = np.asarray(values.isna(), dtype=bool)
     if pd.api.types.is_string_dtype(values.dtype):
-        absent |= np.asarray(values.fillna("").astype(str).str.strip() == "", dtype=bool)
+        absent = absent | np.asarray(values.fillna("").astype(str).str.strip() == "", dtype=bool)
     return absent
 
 

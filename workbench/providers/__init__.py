@@ -1,3 +1,33 @@
 """Where market data comes from, one file a provider."""
 
-__all__: list[str] = []
+from workbench.providers.base import Provider, nearest_names
+from workbench.providers.files import (
+    FilesProvider,
+    parse_bars,
+    parse_chain,
+    parse_fills,
+    read_bars_file,
+    read_chain_file,
+    read_fills_file,
+)
+from workbench.providers.modelled import ModelledChainProvider
+from workbench.providers.parsed import ParsedFile
+from workbench.providers.registry import PROVIDER_NAMES, open_provider
+from workbench.providers.sample import SampleProvider
+
+__all__ = [
+    "PROVIDER_NAMES",
+    "FilesProvider",
+    "ModelledChainProvider",
+    "ParsedFile",
+    "Provider",
+    "SampleProvider",
+    "nearest_names",
+    "open_provider",
+    "parse_bars",
+    "parse_chain",
+    "parse_fills",
+    "read_bars_file",
+    "read_chain_file",
+    "read_fills_file",
+]

@@ -93,12 +93,15 @@ def bars_from_series(series: Mapping[str, Sequence[Any]], *, symbol: str) -> pd.
     DataFrame
         Columns of `schemas.BARS`; `time` is the session date at 00:00 UTC.
     """
-    frame = pd.DataFrame({name: np.asarray(series[name], dtype=np.float64) for name in names(BARS)[2:]})
-    frame.insert(0, "symbol", pd.array([symbol] * len(frame), dtype="str"))
-    frame.insert(
-        1, "time", pd.to_datetime(pd.Series(series["date"]), utc=True, format="%Y-%m-%d").dt.as_unit("us")
+    times = pd.to_datetime(pd.Series(series["date"]), utc=True, format="%Y-%m-%d")
+    prices = {name: np.asarray(series[name], dtype=np.float64) for name in names(BARS)[2:]}
+    return pd.DataFrame(
+        {
+            "symbol": pd.array([symbol] * len(times), dtype="str"),
+            "time": times.dt.as_unit("us"),
+            **prices,
+        }
     )
-    return frame
 
 
 def actions_from_series(series: Mapping[str, Sequence[Any]], *, symbol: str) -> pd.DataFrame:
