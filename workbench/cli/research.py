@@ -1,6 +1,6 @@
 """Backtests."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @click.option("--fee", type=float, default=0.001, show_default=True, help="Commission, fraction of value.")
 @click.option("--slippage", type=float, default=0.0005, show_default=True, help="Fraction of price.")
 @pass_desk
-def backtest(desk: "Desk", symbol: str, kind: str, fast: int, slow: int, fee: float, slippage: float) -> None:
+def backtest(
+    desk: "Desk", symbol: str, kind: Literal["sma", "ema"], fast: int, slow: int, fee: float, slippage: float
+) -> None:
     """Backtest a moving-average crossover on SYMBOL with costs; the result is kept."""
     from workbench.cli.show import show_pairs
 

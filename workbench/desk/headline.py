@@ -108,6 +108,9 @@ def _worst_cell(grid: pd.DataFrame) -> tuple[float, float, float]:
     values = grid.to_numpy()
     lowest = float(values.min())
     rows, columns = np.nonzero(values == lowest)
-    cells = [(float(grid.index[r]), float(grid.columns[c])) for r, c in zip(rows, columns, strict=True)]
+    cells = [
+        (float(grid.index[int(row)]), float(grid.columns[int(column)]))
+        for row, column in zip(rows, columns, strict=True)
+    ]
     spot, volatility = min(cells, key=lambda cell: (abs(cell[0]), abs(cell[1])))
     return spot, volatility, lowest

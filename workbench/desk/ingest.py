@@ -3,14 +3,17 @@
 from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from workbench.desk.clock import parse_instant
 from workbench.desk.frames import DeskFrame, desk_frame
 from workbench.errors import ArgumentError, DataFormatError
+from workbench.market.instruments import is_option_symbol, underlying_of
 from workbench.market.schemas import check_bars
 from workbench.providers import (
+    ParsedFile,
     Provider,
     parse_bars,
     parse_chain,
@@ -23,6 +26,16 @@ from workbench.store import Lake, Ledger
 
 SUMMARY = ["new", "changed", "unchanged", "quarantined"]
 DAILY = "1d"
+READERS: dict[str, Callable[..., ParsedFile]] = {
+    "bars": read_bars_file,
+    "chain": read_chain_file,
+    "fills": read_fills_file,
+}
+PARSERS: dict[str, Callable[..., ParsedFile]] = {
+    "bars": parse_bars,
+    "chain": parse_chain,
+    "fills": parse_fills,
+}
 
 
 def bars_table(interval: str) -> str:
@@ -82,21 +95,19 @@ def load_into(
     recorded_at: pd.Timestamp,
 ) -> DeskFrame:
     """Load a file or frame of bars, an option chain or fills; see `Desk.load`."""
-    readers = {"bars": read_bars_file, "chain": read_chain_file, "fills": read_fills_file}
-    parsers = {"bars": parse_bars, "chain": parse_chain, "fills": parse_fills}
-    if kind not in readers:
-        raise ArgumentError(f"`kind` is {kind!r}; give one of {', '.join(map(repr, readers))}.")
+    if kind not in READERS:
+        raise ArgumentError(f"`kind` is {kind!r}; give one of {', '.join(map(repr, READERS))}.")
     if not source or not source.strip():
         raise ArgumentError(
             "`source` is empty; name where the data come from, as in 'my broker, 2024 export'."
         )
-    options = {"columns": columns, "time_zone": time_zone}
+    options: dict[str, Any] = {"columns": columns, "time_zone": time_zone}
     if kind == "bars":
         options |= {"symbol": symbol}
     if isinstance(data, pd.DataFrame):
-        parsed = parsers[kind](data, **options)
+        parsed = PARSERS[kind](data, **options)
     else:
-        parsed = readers[kind](Path(data), encoding=encoding, **options)
+        parsed = READERS[kind](Path(data), encoding=encoding, **options)
     rows, bad = parsed.rows, parsed.quarantined
     if rows.empty and bad.empty:
         raise DataFormatError(f"{data} holds no rows; nothing was loaded.")
@@ -109,6 +120,9 @@ def load_into(
         if table == "intraday_bars":
             rows = rows.assign(interval=interval)
         counts = _write(lake, table, rows, bad, source)
+    if kind == "chain":
+        # A chain has thousands of contracts: people count it by underlying.
+        counts.index = pd.Index([_underlying(name) for name in counts.index], name="symbol")
     return summary_frame(counts, title=f"Loaded {kind} from {source}")
 
 
@@ -126,6 +140,10 @@ def _write(lake: Lake, table: str, good: pd.DataFrame, bad: pd.DataFrame, source
         counts = pd.DataFrame(columns=SUMMARY[:3], dtype="int64")
     _quarantine(lake, table, bad, source)
     return _with_quarantined(counts, bad, good)
+
+
+def _underlying(symbol: str) -> str:
+    return underlying_of(symbol) if is_option_symbol(symbol) else symbol
 
 
 def _quarantine(lake: Lake, table: str, bad: pd.DataFrame, source: str) -> None:
