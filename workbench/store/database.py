@@ -31,7 +31,10 @@ class Database:
         self.path = path
         self.read_only = read_only
         self.engine: Engine = create_engine(
-            f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS}, json_serializer=dump_json
+            f"sqlite:///{path}",
+            connect_args={"timeout": _BUSY_SECONDS},
+            json_serializer=dump_json,
+            hide_parameters=True,  # an error's text goes to logs, and the values are the user's
         )
         event.listen(self.engine, "connect", self._set_up)
         event.listen(self.engine, "begin", _begin)
@@ -111,7 +114,7 @@ def _begin(connection: Connection) -> None:
 def _frame(columns: Sequence[Any], rows: list[tuple[Any, ...]]) -> pd.DataFrame:
     names = [column.name for column in columns]
     values = list(zip(*rows, strict=True)) if rows else [() for _ in names]
-    series = {}
+    series: dict[str, Any] = {}
     for column, name, part in zip(columns, names, values, strict=True):
         if isinstance(column.type, UtcDateTime):
             series[name] = pd.Series(pd.to_datetime(list(part), utc=True)).astype("datetime64[us, UTC]")

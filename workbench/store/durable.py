@@ -9,7 +9,7 @@ __all__ = ["discard_files", "files_below", "sync_files", "write_durably"]
 
 def files_below(*folders: Path) -> set[Path]:
     """Return every file below the folders; a folder that is not there has none."""
-    found = set()
+    found: set[Path] = set()
     for folder in folders:
         for parent, _, names in os.walk(folder):
             found.update(Path(parent, name) for name in names)

@@ -1,6 +1,8 @@
 """What the databases' own error messages mean to a user of the desk."""
 
 import errno
+import resource
+import shutil
 from pathlib import Path
 
 from workbench.errors import DeskVersionError, StorageFullError, StoreBusyError, WorkbenchError
@@ -17,6 +19,9 @@ _FULL_WORDS = (
     "file too large",
     "not enough space",
 )
+# SQLite says this of a write past a file size limit, and of a broken disk.
+_AMBIGUOUS = "disk i/o error"
+_NO_ROOM = 4 * 2**20
 _BUSY_WORDS = ("database is locked", "database table is locked", "database schema is locked")
 _NEWER_WORDS = (
     "ducklake catalog version",
@@ -42,7 +47,10 @@ def translate(error: Exception, place: Path) -> Exception:
     """Turn a database's error into the desk's; one that says nothing to a user comes back as it is."""
     if isinstance(error, WorkbenchError):
         return error
-    if is_storage_full(error):
+    given = error
+    # SQLAlchemy's own text repeats the values of the statement, and those are the user's words.
+    error = getattr(error, "orig", None) or error
+    if is_storage_full(error) or (_AMBIGUOUS in str(error).lower() and _has_no_room(place)):
         return StorageFullError(
             f"The disk that holds {place} is full; nothing was written. Free some space and try again."
         )
@@ -52,4 +60,11 @@ def translate(error: Exception, place: Path) -> Exception:
         return DeskVersionError(
             f"{place} was written by a newer version of Workbench; install that version or restore a backup."
         )
-    return error
+    return given
+
+
+def _has_no_room(place: Path) -> bool:
+    if resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
+        return True
+    folder = next(parent for parent in (place, *place.parents) if parent.exists())
+    return shutil.disk_usage(folder).free < _NO_ROOM

@@ -47,13 +47,11 @@ def prepare(spec: TableSpec, frame: pd.DataFrame | pa.Table) -> Incoming:
     missing = [column for column in spec.key if column in spec.given and column not in columns]
     if missing:
         raise DataFormatError(
-            f"Rows for {spec.name} need the column {missing[0]!r}; the frame has {', '.join(map(str, columns))}."
+            f"Rows for {spec.name} need the column {missing[0]!r}; "
+            f"the frame has {', '.join(map(str, columns))}."
         )
     present = [column for column in spec.given if column in columns]
-    if isinstance(frame, pa.Table):
-        table = frame.select(present)
-    else:
-        table = _arrow_of(spec, frame[present])
+    table = frame.select(present) if isinstance(frame, pa.Table) else _arrow_of(spec, frame[present])
     length = table.num_rows
     arrays = {}
     for column in spec.given:
@@ -133,7 +131,8 @@ def _has_nan(values: pa.ChunkedArray) -> bool:
 def _unreadable(spec: TableSpec, column: str, error: Exception) -> DataFormatError:
     words = str(error).splitlines()[0]
     return DataFormatError(
-        f"The column {column!r} of rows for {spec.name} cannot be read as {spec.columns[column].lower()}: {words}"
+        f"The column {column!r} of rows for {spec.name} "
+        f"cannot be read as {spec.columns[column].lower()}: {words}"
     )
 
 

@@ -12,7 +12,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from workbench.errors import DeskHomeError
+from workbench.errors import DeskHomeError, PermissionDeniedError
 from workbench.store import reading
 from workbench.store.connection import CATALOG, connect
 from workbench.store.failures import is_busy, translate
@@ -269,7 +269,14 @@ class Lake:
         return [str(symbol) for symbol in found]
 
     def tables(self) -> pd.DataFrame:
-        """Return one line a table: `rows`, `corrections`, `symbols`, `first`, `last`, `recorded_at`, `files`, `bytes`."""
+        """Return one line a table: its size and its age.
+
+        Returns
+        -------
+        DataFrame
+            Index `table`; columns `rows`, `corrections`, `symbols`, `first` and `last` (of the
+            table's time), `recorded_at` (the newest), `files`, `bytes` (of live data files).
+        """
         return self._frame(reading.tables_query()).set_index("table")
 
     def snapshot(self) -> int:
@@ -329,8 +336,6 @@ class Lake:
 
     def _refuse_if_read_only(self) -> None:
         if self._read_only:
-            from workbench.errors import PermissionDeniedError
-
             raise PermissionDeniedError(
                 f"The lake in {self._folder} is open for reading only; open the desk as trader to write."
             )

@@ -98,7 +98,7 @@ class StoreLock:
                     return
                 if now > deadline:
                     raise StoreBusyError(
-                        f"Another process ({_read_holder(descriptor)}) has been writing to {self._path.parent} "
+                        f"Another process ({_read_holder(descriptor)}) has kept {self._path.parent} "
                         f"for longer than {timeout:g} s; wait for it to finish, or end it, and try again."
                     )
                 time.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
@@ -123,7 +123,7 @@ class StoreLock:
             os.close(descriptor)
 
     def _oldest_living_ticket(self, mine: str) -> str:
-        for name in sorted(os.listdir(self._queue)):
+        for name in sorted(ticket.name for ticket in self._queue.iterdir()):
             if name >= mine:
                 break
             try:

@@ -2,6 +2,7 @@
 """Tidy the lake: merge small files, forget old snapshots, remove files that nothing needs."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -36,18 +37,11 @@ def compact_lake(data: Path, with_lock: WithLock) -> pd.DataFrame:
         def tidy(cursor: duckdb.DuckDBPyConnection, name: str = name) -> tuple[int, int]:
             before = _live_files(cursor, name)
             if before > 1:
-                _compact_step(
-                    cursor,
-                    data / "main" / name,
-                    data,
-                    f"CALL ducklake_rewrite_data_files('lake', '{name}', delete_threshold => {_DELETED_PART})",
-                )
-                _compact_step(
-                    cursor,
-                    data / "main" / name,
-                    data,
-                    f"CALL ducklake_merge_adjacent_files('lake', '{name}')",
-                )
+                for call in (
+                    f"ducklake_rewrite_data_files('lake', '{name}', delete_threshold => {_DELETED_PART})",
+                    f"ducklake_merge_adjacent_files('lake', '{name}')",
+                ):
+                    _compact_step(cursor, data, data / "main" / name, f"CALL {call}")
             return before, _live_files(cursor, name)
 
         counts.append(with_lock(f"compacting {name}", tidy))
@@ -72,14 +66,15 @@ def expire_lake(with_lock: WithLock, older_than: datetime, files_older_than: dat
     return with_lock("forgetting old snapshots", forget)
 
 
-def _compact_step(cursor: duckdb.DuckDBPyConnection, folder: Path, data: Path, statement: str) -> None:
+def _compact_step(cursor: duckdb.DuckDBPyConnection, data: Path, folder: Path, statement: str) -> None:
     before = files_below(folder)
     cursor.execute("BEGIN")
     try:
         cursor.execute(statement).fetchall()
         sync_files(files_below(folder) - before, data)
     except BaseException:
-        cursor.execute("ROLLBACK")
+        with suppress(duckdb.Error):
+            cursor.execute("ROLLBACK")
         raise
     cursor.execute("COMMIT")
 

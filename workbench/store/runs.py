@@ -126,7 +126,10 @@ class Runs:
             )
 
     def get(self, run_id: str) -> dict[str, Any]:
-        """Return a run: id, pipeline, parameters, scheduled_for, correlation_id, status, times, outputs, error, process.
+        """Return a run as a dict.
+
+        Its keys are id, pipeline, parameters, scheduled_for, correlation_id, status, started_at,
+        finished_at, outputs, error and process.
 
         Raises
         ------

@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
@@ -10,6 +11,9 @@ from workbench.errors import DeskHomeError, DeskVersionError, StorageFullError
 from workbench.store.database import Database
 from workbench.store.failures import is_storage_full, translate
 from workbench.store.lock import StoreLock
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 __all__ = ["HEAD", "MIGRATIONS", "is_current", "upgrade"]
 
@@ -46,7 +50,8 @@ def upgrade(path: Path, *, read_only: bool, lock_timeout: float) -> None:
         raise translate(error, path) from error
     _refuse_newer(path)
     raise DeskVersionError(
-        f"The ledger {path} was made by an older version; open the desk once as trader to bring it up to date."
+        f"The ledger {path} was made by an older version; "
+        "open the desk once as trader to bring it up to date."
     )
 
 
@@ -72,7 +77,7 @@ def _upgrade(path: Path) -> None:
         database.close()
 
 
-def _alembic_config():  # type: ignore[no-untyped-def]
+def _alembic_config() -> "Config":
     from alembic.config import Config
 
     config = Config()

@@ -84,7 +84,7 @@ def dump_json(value: Any) -> str:
     return json.dumps(plain(value), sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of value
     """Return a document with only what JSON knows: decimals and instants as text, NaN as null."""
     if value is None or isinstance(value, (bool, int, str)):
         return value

@@ -1,6 +1,7 @@
 # ruff: noqa: S608 - statements are built from the names of our own tables; values are parameters
 """The one function that writes rows into the lake."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,7 +63,8 @@ def write_rows(
             return counts
         sync_files(files_below(*folders) - before, data)
     except BaseException:
-        cursor.execute("ROLLBACK")
+        with suppress(duckdb.Error):  # the first error is the one to tell
+            cursor.execute("ROLLBACK")
         discard_files(files_below(*folders) - before)
         raise
     # A COMMIT that fails may have been written all the same; its files stay until maintenance.
@@ -89,9 +91,7 @@ def _merge(
     instant = f"TIMESTAMP '{recorded_at:%Y-%m-%d %H:%M:%S.%f}'"
     stored = _names(spec.stored)
     group = quote_name(spec.group)
-    totals = cursor.execute(
-        f"SELECT {group}, count(*) AS total FROM {given} GROUP BY ALL ORDER BY 1"
-    ).fetchall()
+    totals = cursor.execute(f"SELECT {group}, count(*) FROM incoming GROUP BY ALL ORDER BY 1").fetchall()
     is_empty = cursor.execute(f"SELECT 1 FROM {there} LIMIT 1", bounds).fetchone() is None
     if is_empty:
         cursor.execute(
