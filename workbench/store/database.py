@@ -1,7 +1,8 @@
 """Open the ledger's database, and run each transaction of it whole."""
 
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,12 @@ class Database:
             result = connection.execute(query)
             return _frame(list(query.selected_columns), [tuple(row) for row in result])
 
+    def copy_to(self, path: Path) -> None:
+        """Copy the database into a new file, as of one instant, while others read and write it."""
+        with self._translated(), closing(self.engine.raw_connection()) as connection:
+            driver: Any = connection.driver_connection
+            driver.execute("VACUUM INTO ?", (str(path),))
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
@@ -86,7 +93,7 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.Error) as error:
             failure = translate(error, self.path)
             if failure is error:
                 raise

@@ -1,5 +1,6 @@
 """The lake: bars, option quotes and corporate actions in DuckLake, shared by the processes of a desk."""
 
+import hashlib
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ from workbench.store.incoming import prepare
 from workbench.store.layout import create_lake, needs_creation
 from workbench.store.lock import StoreLock
 from workbench.store.maintenance import compact_lake, expire_lake
-from workbench.store.tables import table_spec
+from workbench.store.tables import TABLES, table_spec
 from workbench.store.writing import write_rows
 
 __all__ = ["Lake"]
@@ -283,6 +284,19 @@ class Lake:
         """Return the number of the newest snapshot; every write that changes something makes one more."""
         found = self._read(lambda cursor: cursor.execute("FROM ducklake_current_snapshot('lake')").fetchone())
         return int(found[0]) if found else 0
+
+    def content_hashes(self) -> dict[str, str]:
+        """Hash the rows of each table, history included; how rows lie in files does not matter."""
+        hashes = {}
+        for spec in TABLES.values():
+            for table, columns in (
+                (spec.name, spec.stored),
+                (spec.history, (*spec.stored, "replaced_at")),
+            ):
+                query = reading.content_query(table, columns)
+                found = self._frame(query).iloc[0].tolist()
+                hashes[table] = hashlib.sha256(f"{columns} {found}".encode()).hexdigest()
+        return hashes
 
     def compact(self) -> pd.DataFrame:
         """Merge small files and write out deletions, beside readers and writers.

@@ -1,8 +1,12 @@
 """The ledger: fills, rules, alerts, messages, runs, leases, results and the audit, in one database."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
+
+from sqlalchemy import select
 
 from workbench.errors import DeskHomeError
 from workbench.store.alerts import Alerts
@@ -12,10 +16,12 @@ from workbench.store.database import Database
 from workbench.store.fills import Fills
 from workbench.store.inbox import Inbox
 from workbench.store.leases import Leases
+from workbench.store.models import metadata
 from workbench.store.outbox import Outbox
 from workbench.store.rules import Rules
 from workbench.store.runs import Runs
 from workbench.store.schema import is_current, upgrade
+from workbench.store.types import dump_json
 
 __all__ = ["Ledger"]
 
@@ -89,6 +95,27 @@ class Ledger:
         """Bytes on disk, the write-ahead log included."""
         files = (self.path, self.path.with_name(self.path.name + "-wal"))
         return sum(file.stat().st_size for file in files if file.exists())
+
+    def content_hashes(self) -> dict[str, str]:
+        """Hash the rows of each table, all as of one instant."""
+        hashes = {}
+        with self._database.read() as connection:
+            for table in metadata.sorted_tables:
+                digest = hashlib.sha256(",".join(table.columns.keys()).encode())
+                for row in connection.execute(select(table).order_by(*table.primary_key.columns)):
+                    digest.update(dump_json(list(row)).encode() + b"\n")
+                hashes[table.name] = digest.hexdigest()
+        return hashes
+
+    @contextmanager
+    def held_still(self) -> Iterator[None]:
+        """Keep every writer waiting for the body of the ``with`` statement; readers go on."""
+        with self._database.write():
+            yield
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the ledger into a new file, as of one instant, while others read and write it."""
+        self._database.copy_to(path)
 
     def close(self) -> None:
         """Close the connections; closing twice does nothing."""
