@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from os import PathLike
 from pathlib import Path
@@ -170,29 +170,33 @@ def open_demo_desk(folder: Path) -> Desk:
 def load_modelled_chains(desk: Desk) -> None:
     """Make the chains that the example book needs from the real closes, and load them marked as modelled."""
     calendar = desk.settings.market.calendar
-    provider = ModelledChainProvider(lambda symbol, day: _chain(desk, symbol, day, calendar))
+    first = sessions(calendar, FIRST_CHAIN - timedelta(days=3 * VOLATILITY_WINDOW), FIRST_CHAIN)[0].date()
+    names = list(OPTION_UNDERLYINGS)
+    raw = desk.bars(names, first, LAST_SESSION, adjust=None)["close"]
+    total_return = desk.bars(names, first, LAST_SESSION)["close"]
+
+    def model(symbol: str, day: date) -> pd.DataFrame:
+        """Model one chain at one session's close, from the closes up to that day alone."""
+        until = pd.Timestamp(day, tz="UTC")
+        instant = session_close(calendar, day)
+        return modelled_chain(
+            symbol,
+            float(raw[symbol].loc[:until].iloc[-1]),
+            time=instant,
+            expiries=EXPIRIES,
+            years=years_to_expiry(instant, EXPIRIES, calendar),
+            realized_volatility=realized_volatility(
+                total_return[symbol].loc[:until].tail(VOLATILITY_WINDOW + 1)
+            ),
+            strike_step=STRIKE_STEPS[symbol],
+            rate=desk.settings.market.rate,
+            dividend_yield=desk.settings.market.dividend_yield,
+        )
+
+    provider = ModelledChainProvider(model)
     days = [stamp.date() for stamp in sessions(calendar, FIRST_CHAIN, LAST_SESSION)]
     chains = [provider.chain(symbol, day) for symbol in OPTION_UNDERLYINGS for day in days]
     desk.load(pd.concat(chains, ignore_index=True), kind="chain", source=provider.label)
-
-
-def _chain(desk: Desk, symbol: str, day: date, calendar: str) -> pd.DataFrame:
-    """Model one underlying's chain at one session's close, from its closes up to that day."""
-    start = pd.Timestamp(day) - pd.Timedelta(days=2 * VOLATILITY_WINDOW)
-    closes = desk.bars(symbol, start.date(), day, adjust=None)["close"]
-    total_return = desk.bars(symbol, start.date(), day)["close"]
-    instant = session_close(calendar, day)
-    return modelled_chain(
-        symbol,
-        float(closes.iloc[-1]),
-        time=instant,
-        expiries=EXPIRIES,
-        years=years_to_expiry(instant, EXPIRIES, calendar),
-        realized_volatility=realized_volatility(total_return.tail(VOLATILITY_WINDOW + 1)),
-        strike_step=STRIKE_STEPS[symbol],
-        rate=desk.settings.market.rate,
-        dividend_yield=desk.settings.market.dividend_yield,
-    )
 
 
 def demo_fills(desk: Desk) -> pd.DataFrame:
