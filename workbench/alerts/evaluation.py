@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from workbench.alerts.measures import MEASURES
-from workbench.alerts.rules import AlertRule, BookCondition, Condition, JobFailureCondition, describe
+from workbench.alerts.rules import AlertRule, BookCondition, Comparison, JobFailureCondition, describe
 
 _FAILURES = {"failed": "failed", "timed_out": "ran out of time", "interrupted": "was interrupted"}
 
@@ -132,7 +132,11 @@ def evaluate(rule: AlertRule, facts: Facts) -> Evaluation:
     first = rule.conditions[0]
     if isinstance(first, JobFailureCondition):
         return _evaluate_failures(rule, first, facts)
-    observations = tuple(_observe(condition, rule, facts) for condition in rule.conditions)
+    observations = tuple(
+        _observe(condition, rule, facts)
+        for condition in rule.conditions
+        if not isinstance(condition, JobFailureCondition)
+    )
     holds = [observation.holds for observation in observations]
     decided = all(holds) if rule.match == "all" else any(holds)
     missing = [o.reason for o in observations if o.holds is None]
@@ -194,30 +198,30 @@ def _digest(rule: AlertRule) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _observe(condition: Condition, rule: AlertRule, facts: Facts) -> Observation:
+def _observe(condition: Comparison, rule: AlertRule, facts: Facts) -> Observation:
     value: float | None
     before: float | None = None
     if isinstance(condition, BookCondition):
         measure = MEASURES[condition.measure]
         label, unit, value = measure.label, measure.unit, facts.measures.get(condition.measure)
     else:
-        symbol = getattr(condition, "symbol", None) or rule.symbol or ""
+        symbol = condition.symbol or rule.symbol or ""
         fact = facts.prices.get(symbol, PriceFact(None))
         label = f"{symbol} {condition.type}"
         value, before, unit = _market_value(condition.type, fact)
     value = _known(value)
-    crossing = condition.operator.startswith("crosses")  # type: ignore[union-attr]
+    crossing = condition.operator.startswith("crosses")
     reason = ""
     if value is None:
         reason = f"{label} is missing"
     elif crossing and _known(before) is None:
         reason = f"{label} of the session before is missing"
-    holds = None if reason else _compare(value, condition.operator, condition.value, before)  # type: ignore[union-attr]
+    holds = None if reason else _compare(value, condition.operator, condition.value, before)
     return Observation(
         condition=describe(condition, rule),
         label=label,
-        operator=condition.operator,  # type: ignore[union-attr]
-        threshold=condition.value,  # type: ignore[union-attr]
+        operator=condition.operator,
+        threshold=condition.value,
         value=value,
         unit=unit,
         holds=holds,

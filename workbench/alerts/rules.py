@@ -120,6 +120,7 @@ def _condition_type(value: Any) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
+Comparison = PriceCondition | ChangeCondition | VolumeCondition | BookCondition
 Condition = Annotated[
     Annotated[PriceCondition, Tag("price")]
     | Annotated[ChangeCondition, Tag("change")]
@@ -204,9 +205,9 @@ class AlertRule(_Document):
             raise RuleError(_one_sentence(values, error)) from error
         if rule.name.strip():
             return rule
-        return rule.model_copy(
-            update={"name": " and ".join(describe(c, rule) for c in rule.conditions)[:255]}
-        )
+        joint = " and " if rule.match == "all" else " or "
+        words = joint.join(describe(condition, rule) for condition in rule.conditions)
+        return rule.model_copy(update={"name": words[:255]})
 
     def to_document(self) -> dict[str, Any]:
         """Return the document: what was given, with a name, in JSON's types."""

@@ -200,7 +200,8 @@ def _number(value: Any) -> float:
 
 def _times(values: list[Any]) -> pd.DatetimeIndex:
     """Read ISO dates and instants; what is none becomes NaT."""
-    texts = [value if isinstance(value, str) else "" for value in values]
+    # pandas also reads "now" and "today", which are a clock and not a date.
+    texts = [value if isinstance(value, str) and value[:1].isdigit() else "" for value in values]
     return pd.to_datetime(texts, utc=True, format="ISO8601", errors="coerce")
 
 
