@@ -22,6 +22,7 @@ from workbench.market.instruments import (
     underlying_of,
     underlying_of_root,
 )
+from workbench.market.quality import find_all, find_gaps, find_outliers, find_stale_runs
 from workbench.market.schemas import (
     BARS,
     FILLS,
@@ -48,6 +49,10 @@ __all__ = [
     "check_option_quotes",
     "exchange_zone",
     "exercise_of_root",
+    "find_all",
+    "find_gaps",
+    "find_outliers",
+    "find_stale_runs",
     "frame_schema",
     "is_option_symbol",
     "is_session",

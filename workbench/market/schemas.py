@@ -231,7 +231,7 @@ def check_option_quotes(frame: pd.DataFrame, *, zone: str = "America/New_York") 
         lambda row: f"expired on {row.expiry:%Y-%m-%d}, before the quote of {row.time:%Y-%m-%d %H:%M} UTC",
     )
     rules.repeated(["symbol", "time"])
-    flagged = frame.assign(flag=_quote_flags(frame))
+    flagged = frame.assign(flag=pd.array(_quote_flags(frame), dtype="str"))
     return rules.split(OPTION_QUOTES, flagged)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import io
 import re
 import zlib
 from collections import deque
@@ -84,12 +85,8 @@ class RawTable:
     def row_texts(self, positions: npt.NDArray[np.intp]) -> list[str]:
         """Return rows as one line of text each, for quarantine."""
         picked = [pc.take(column, pa.array(positions)).to_pylist() for column in self.columns.values()]
-        separator = self.separator or ","
-        rows = (
-            separator.join("" if value is None else str(value) for value in row)
-            for row in zip(*picked, strict=True)
-        )
-        return [row[:_TEXT_IS_KEPT_UP_TO] for row in rows]
+        rows = zip(*picked, strict=True)
+        return [_as_line(row, self.separator or ",")[:_TEXT_IS_KEPT_UP_TO] for row in rows]
 
 
 def read_table(path: Path, *, encoding: str | None = None) -> RawTable:
@@ -231,6 +228,13 @@ def _one_line_per_record(
         broken.append((header_line + 1 + first, "", "has a quote that is not closed", line))
         lines[first] = ""
     return "\n".join(lines)
+
+
+def _as_line(values: Sequence[Any], separator: str) -> str:
+    """Write values as a line of CSV, quoted where they must be."""
+    line = io.StringIO()
+    csv.writer(line, delimiter=separator, lineterminator="").writerow(values)
+    return line.getvalue()
 
 
 def _empty_rows(columns: dict[str, Any], count: int) -> npt.NDArray[np.bool_]:
