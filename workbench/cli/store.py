@@ -22,7 +22,8 @@ def backup(ctx: click.Context, archive: str) -> None:
     from workbench.store import export_desk
 
     manifest = export_desk(home_folder(home_of(ctx)), Path(archive), datetime.now(UTC))
-    click.echo(f"{archive}: {len(manifest.files):,} files, {manifest.bytes / 1e6:,.1f} MB.")
+    size = Path(archive).stat().st_size / 1e6
+    click.echo(f"{archive}: {len(manifest.files):,} files, {size:,.1f} MB.")
 
 
 @click.command(cls=DeskCommand)
