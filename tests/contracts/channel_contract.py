@@ -1,6 +1,7 @@
 """What every channel keeps to; a test class inherits it and says how to make one and read it back."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -57,13 +58,10 @@ class ChannelContract:
     def test_deliveries_at_the_same_time_leave_one_copy(self, channel, delivered):
         start = threading.Barrier(8)
 
-        def deliver():
+        def deliver(_):
             start.wait()
             channel.deliver(MESSAGE)
 
-        threads = [threading.Thread(target=deliver) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(deliver, range(8)))
         assert delivered() == [MESSAGE]

@@ -123,9 +123,7 @@ def test_any_text_can_be_redacted_and_twice_is_once(text):
     assert redact(redact(text)) == redact(text)
 
 
-@pytest.mark.parametrize(
-    "hostile", ["a_" * 50_000, "-" * 100_000, "token" * 20_000, "a:" * 50_000, "eyJ" * 30_000]
-)
+@pytest.mark.parametrize("piece", ["a_", "-", "token", "a:", "eyJ", "token=", "Bearer ", '"token": "'])
 def test_redaction_takes_no_long_time_on_long_lines(piece):
     start = time.perf_counter()
     redact_value(piece * (100_000 // len(piece)))

@@ -75,8 +75,11 @@ class FileChannel:
                 stream.flush()
                 os.fsync(stream.fileno())
             Path(name).replace(path)
-        except BaseException:
+        except BaseException as error:
             Path(name).unlink(missing_ok=True)
+            if isinstance(error, FileNotFoundError) and path.exists():
+                # Another delivery of this message was first, and took our unfinished file for abandoned.
+                return
             raise
         self._sync_folder()
         for abandoned in self._folder.glob(f".{path.stem}.*.new"):

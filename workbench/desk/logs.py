@@ -197,7 +197,12 @@ def _describe_exception(
 
 def _render(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
     # redact_event has left only text, numbers, lists and mappings.
-    return json.dumps(event, ensure_ascii=False, default=str)
+    try:
+        return json.dumps(event, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        # NaN and infinity are no JSON; a reader of the log gets their names.
+        named = json.loads(json.dumps(event), parse_constant=str)
+        return json.dumps(named, ensure_ascii=False)
 
 
 class _LineWriter:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, MutableMapping
+from numbers import Integral, Real
 from typing import Any
 
 from pydantic import SecretBytes, SecretStr
@@ -124,8 +125,9 @@ def redact_value(value: Any, name: str = "") -> Any:
         return value
     if isinstance(value, SecretStr | SecretBytes) or is_secret_name(name):
         return REDACTED
-    if isinstance(value, int | float):
-        return value
+    if isinstance(value, Real):
+        # numpy's numbers are numbers too.
+        return int(value) if isinstance(value, Integral) else float(value)
     if isinstance(value, Mapping):
         return {redact(str(key)): redact_value(item, str(key)) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
