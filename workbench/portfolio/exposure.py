@@ -47,7 +47,7 @@ def leg_greeks(book: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame, on the index of `book`
         delta (shares), dollar_delta (money: delta x spot), gamma (shares per unit of price), dollar_gamma
-        (change of dollar_delta's shares part for a 1 % move: gamma x spot^2 / 100), vega (per 1.00 of
+        (money of delta gained in a 1 % rise: gamma x spot^2 / 100), vega (per 1.00 of
         volatility), theta (per year, calendar time running forward), rho (per 1.00 of rate), value, and
         unpriced (1 where an input is missing; its other columns are then missing). A share has a delta and
         a value alone. American options count as European ones.

@@ -160,7 +160,7 @@ def modelled_chain(
     Parameters
     ----------
     underlying : str
-        Ticker, also the OCC root.
+        Ticker; without a dot it is the OCC root.
     spot : float
         Price of the underlying at `time`.
     time : Timestamp
@@ -238,9 +238,17 @@ def modelled_chain(
     bid, ask = spread.quotes(price)
     right = np.where(is_call, "C", "P")
     size = len(price)
+    # The OCC writes roots without the dot of a share class: BRKB for BRK.B.
+    symbols = occ_symbols([underlying.replace(".", "")] * size, expiry_of, right, strike_of)
+    nameless = pd.isna(symbols)
+    if nameless.any():
+        raise PricingInputError(
+            f"No OCC symbol holds {underlying!r} with strike {strike_of[nameless][0]:.12g}; give a ticker of at "
+            "most six letters or digits and strikes in steps of 0.001 below 100000."
+        )
     missing = np.full(size, np.nan)
     columns: dict[str, Any] = {
-        "symbol": occ_symbols([underlying] * size, expiry_of, right, strike_of),
+        "symbol": symbols,
         "underlying": underlying,
         "time": stamp.tz_convert("UTC"),
         "expiry": expiry_of,
