@@ -23,7 +23,15 @@ def batch(name, number, base=0.0):
     times = pd.date_range(FIRST + timedelta(days=number * ROWS), periods=ROWS, freq="D")
     price = 100.0 + number + base
     return pd.DataFrame(
-        {"symbol": name, "time": times, "open": price, "high": price, "low": price, "close": price, "volume": 1.0}
+        {
+            "symbol": name,
+            "time": times,
+            "open": price,
+            "high": price,
+            "low": price,
+            "close": price,
+            "volume": 1.0,
+        }
     )
 
 
@@ -92,7 +100,9 @@ def read(lake, ledger, name, until):
 def maintain(lake, ledger, name, until):
     while time.monotonic() < until:
         lake.compact()
-        lake.expire(datetime.now(UTC) - timedelta(seconds=1), files_older_than=datetime.now(UTC) - timedelta(hours=1))
+        lake.expire(
+            datetime.now(UTC) - timedelta(seconds=1), files_older_than=datetime.now(UTC) - timedelta(hours=1)
+        )
         say(done="maintained")
         time.sleep(0.1)
 

@@ -62,9 +62,7 @@ def assert_nothing_lost_or_doubled(home, said_by_name):
         fills = Counter(ledger.fills.frame()["fill_id"])
         assert set(fills.values()) <= {1}
         for name, lines in said_by_name.items():
-            batches = Counter(
-                (bars.loc[bars["symbol"] == name, "time"] - bars["time"].min()).dt.days // ROWS
-            )
+            batches = Counter((bars.loc[bars["symbol"] == name, "time"] - bars["time"].min()).dt.days // ROWS)
             assert set(batches.values()) <= {ROWS}, f"half a batch of {name}: {batches}"
             assert set(acknowledged(lines, "bars")) <= set(batches)
             assert len(batches) <= len(acknowledged(lines, "bars")) + 1
@@ -87,7 +85,9 @@ def run_together(home, seconds, *, writers, same, readers, maintainers):
     said = all_well(processes)
     assert all(len(lines) > 1 for lines in said), "a process did nothing"
     assert_nothing_lost_or_doubled(home, dict(zip(names, said, strict=False)))
-    shared = [line for lines in said[writers : writers + same] for line in lines if line.get("done") == "same"]
+    shared = [
+        line for lines in said[writers : writers + same] for line in lines if line.get("done") == "same"
+    ]
     with Lake.open(home / "lake") as lake:
         found = lake.read("daily_bars", symbols="SHARED")
     # Each of the shared bars was new to exactly one of the processes that brought it.
@@ -204,7 +204,11 @@ if not limit:
 
 def when_full(home, limit):
     return subprocess.run(
-        [sys.executable, "-c", FULL, str(home), str(limit)], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", FULL, str(home), str(limit)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 
