@@ -58,7 +58,7 @@ def test_a_correction_keeps_what_was_believed_before(desk):
 
 def test_bars_come_in_the_shape_of_the_design(desk):
     """One symbol: an ascending UTC time index; several: (symbol, time)."""
-    desk.load_bars(pd.concat([bars_frame([1, 2]), bars_frame([3, 4], symbol="XYZ")]), source="test")
+    desk.load_bars(pd.concat([bars_frame([10, 20]), bars_frame([30, 40], symbol="XYZ")]), source="test")
     one = desk.bars("ABC")
     assert list(one.columns) == ["open", "high", "low", "close", "volume"]
     assert one.index.name == "time"

@@ -101,11 +101,12 @@ def stress(desk: "Desk", spot: float, volatility: float, days: float, as_of: str
 def grid(desk: "Desk", as_of: str | None) -> None:
     """Show the scenario grid: P&L if spot and volatility move tonight."""
     from workbench.cli.show import show_frame
+    from workbench.desk.frames import format_number
 
     table = desk.scenario_grid(as_of).T
-    table.index = [f"{value * 100:+.0f} pt".replace("-", "−") for value in table.index]
+    table.index = [f"{format_number(value * 100, '+.0f')} pt" for value in table.index]
     table.index.name = "volatility"
-    table.columns = [f"{value * 100:+.0f} %".replace("-", "−") for value in table.columns]
+    table.columns = [f"{format_number(value * 100, '+.0f')} %" for value in table.columns]
     columns = {"volatility": ("Volatility", "")} | {name: (name, "+,.0f") for name in table.columns}
     show_frame(table, columns, title="P&L, $, if spot (across) and volatility (down) move; modelled",
                note=desk.as_of(as_of).text)  # fmt: skip

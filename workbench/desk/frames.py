@@ -46,7 +46,10 @@ def format_number(value: float, spec: str = ",.2f") -> str:
     """Write a number as people read it: grouped, a true minus sign, a dash where it is missing."""
     if value is None or not np.isfinite(value):
         return "–"
-    return format(float(value), spec).replace("-", "−")
+    text = format(float(value), spec)
+    if not any(digit in text for digit in "123456789"):
+        text = text.lstrip("+-")  # what rounds to nothing has no sign
+    return text.replace("-", "−")
 
 
 def table_html(frame: pd.DataFrame, *, title: str, note: str, formats: dict[str, str]) -> str:
@@ -136,9 +139,9 @@ class Headline:
     def rows(self) -> list[tuple[str, str, str]]:
         """Return label, value and unit of each headline figure, in reading order."""
         level = f"{self.confidence:.0%}".replace("%", " %")
-        cell = f"spot {self.worst_spot:+.0%}, volatility {self.worst_volatility * 100:+.0f} pt".replace(
-            "-", "−"
-        )
+        spot = format_number(self.worst_spot * 100, "+.0f")
+        volatility = format_number(self.worst_volatility * 100, "+.0f")
+        cell = f"spot {spot} %, volatility {volatility} pt"
         return [
             ("Book value", format_number(self.book_value, ",.0f"), "$"),
             ("P&L since first fill", format_number(self.pnl, "+,.0f"), "$"),
@@ -176,8 +179,9 @@ class StressResult:
     @property
     def title(self) -> str:
         """The scenario in words."""
-        moved = f"spot {self.spot:+.1%}, volatility {self.volatility * 100:+.1f} pt, {self.days:g} days on"
-        return moved.replace("-", "−")
+        spot = format_number(self.spot * 100, "+.1f")
+        volatility = format_number(self.volatility * 100, "+.1f")
+        return f"spot {spot} %, volatility {volatility} pt, {self.days:g} days on"
 
     def plot(self) -> Any:
         """Return a Bokeh figure of profit and loss by underlying."""
