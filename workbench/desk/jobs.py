@@ -318,7 +318,7 @@ def _finish(
         if not folder.exists():
             staging.mkdir(parents=True, exist_ok=True)
             publishing.write_json(staging / publishing.RUN_FILE, document)
-            publishing.publish(staging, folder)
+            publishing.publish_folder(staging, folder)
     except Exception as error:  # noqa: BLE001 - a full disk must not leave the run as running
         outcome.status, outcome.error = FAILED, _sentence(error)
         folder = staging

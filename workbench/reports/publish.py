@@ -34,7 +34,7 @@ def staging_folder(reports: Path, pipeline: str, run_id: str) -> Path:
     return reports / pipeline / f".{run_id}.partial"
 
 
-def publish(staging: Path, folder: Path) -> Path:
+def publish_folder(staging: Path, folder: Path) -> Path:
     """Make the files of `staging` durable and give them their final name in one step.
 
     Parameters

@@ -93,23 +93,27 @@ def execute_notebook(
     _require_kernel(kernel)
     output_path.parent.mkdir(parents=True, exist_ok=True)
     clock = _RunClock(deadline=deadline, time_limit=time_limit)
+    # What the kernel itself complains of belongs to a failure, not to the terminal.
+    complaints = output_path.with_suffix(".log")
     try:
-        executed = papermill.execute_notebook(
-            _literal(path),
-            _literal(output_path),
-            parameters=values,
-            engine_name=_ENGINE,
-            kernel_name=kernel or OWN_KERNEL,
-            language="python",
-            progress_bar=False,
-            run_clock=clock,
-            on_progress=on_progress,
-            own_interpreter=kernel is None,
-            kernel_options={
-                "cwd": str(folder or output_path.parent),
-                "env": {**os.environ, **(environment or {})},
-            },
-        )
+        with complaints.open("wb") as stderr:
+            executed = papermill.execute_notebook(
+                _literal(path),
+                _literal(output_path),
+                parameters=values,
+                engine_name=_ENGINE,
+                kernel_name=kernel or OWN_KERNEL,
+                language="python",
+                progress_bar=False,
+                run_clock=clock,
+                on_progress=on_progress,
+                own_interpreter=kernel is None,
+                kernel_options={
+                    "cwd": str(folder or output_path.parent),
+                    "env": {**os.environ, **(environment or {})},
+                    "stderr": stderr,
+                },
+            )
     except PapermillExecutionError as error:
         raise PipelineError(_failure(path, error.source, error.ename, error.evalue)) from error
     except CellTimeoutError as error:
@@ -135,6 +139,7 @@ def execute_notebook(
             ) from error
         raise
     _require_complete(executed, path)
+    complaints.unlink(missing_ok=True)
 
 
 def check_parameters(path: Path, parameters: Mapping[str, object]) -> None:
@@ -272,7 +277,7 @@ papermill_engines.register(_ENGINE, _Engine)
 
 def _read(path: Path) -> Any:
     try:
-        return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+        return nbformat.read(path, as_version=4)
     except FileNotFoundError as error:
         raise PipelineError(f"There is no notebook at {path}; give the path of an .ipynb file.") from error
     except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError) as error:
