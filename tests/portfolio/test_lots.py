@@ -126,6 +126,7 @@ def test_an_option_counts_a_hundred_shares_unless_told_otherwise():
     book = fills(("2013-01-02", -2, 5.25), ("2013-01-03", 2, 3.25), symbol=PUT, fees=1.3)
     assert only(positions_from_fills(book))["realized_pnl"] == 400
     assert only(positions_from_fills(book.assign(multiplier=10)))["realized_pnl"] == 40
+    assert only(positions_from_fills(book.assign(multiplier=np.nan)))["realized_pnl"] == 400
 
 
 def test_amounts_of_the_ledger_come_as_decimals():

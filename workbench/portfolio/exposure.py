@@ -121,7 +121,10 @@ def book_greeks(
 
     Examples
     --------
-    >>> book_greeks(book, by="underlying")["dollar_delta"]
+    >>> leg = {"underlying": "SPY", "kind": "share", "strike": None, "years": None, "quantity": 10,
+    ...        "multiplier": 1, "spot": 400.0, "volatility": None, "rate": 0.02, "dividend_yield": 0.0}
+    >>> book_greeks(pd.DataFrame([leg]), by="underlying")["dollar_delta"].to_dict()
+    {'SPY': 4000.0}
     """
     greeks = leg_greeks(book)
     if by is None:

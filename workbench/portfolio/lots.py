@@ -235,7 +235,9 @@ def _checked_fills(fills: pd.DataFrame, by: Sequence[str], zone: str) -> pd.Data
     rows["day"] = _trade_days(fills["time"], zone)
     options = {name: is_option_symbol(str(name)) for name in fills["symbol"].unique()}
     usual = fills["symbol"].map(options).map({True: 100.0, False: 1.0}).astype("float64")
-    rows["multiplier"] = fills["multiplier"].astype("float64") if "multiplier" in fills.columns else usual
+    rows["multiplier"] = usual
+    if "multiplier" in fills.columns:
+        rows["multiplier"] = fills["multiplier"].astype("float64").fillna(usual)
     return rows
 
 

@@ -35,7 +35,11 @@ def value_positions(
 
     Examples
     --------
-    >>> value_positions(positions, {"AAPL": 430.47})
+    >>> from workbench.portfolio import positions_from_fills
+    >>> fills = pd.DataFrame({"time": pd.to_datetime(["2013-02-01 15:00Z"]), "symbol": ["AAPL"],
+    ...                       "quantity": [100], "price": [450.0]})
+    >>> value_positions(positions_from_fills(fills), {"AAPL": 430.0})["pnl"].to_list()
+    [-2000.0]
     """
     series = marks["price"] if isinstance(marks, pd.DataFrame) else pd.Series(marks, dtype="float64")
     if series.index.has_duplicates:

@@ -42,7 +42,10 @@ def revalue(book: pd.DataFrame, returns: pd.DataFrame, *, skip_unpriced: bool = 
 
     Examples
     --------
-    >>> historical_var(revalue(book, returns), 0.99)
+    >>> leg = {"underlying": "SPY", "kind": "share", "strike": None, "years": None, "quantity": 10,
+    ...        "multiplier": 1, "spot": 400.0, "volatility": None, "rate": 0.02, "dividend_yield": 0.0}
+    >>> revalue(pd.DataFrame([leg]), pd.DataFrame({"SPY": [-0.01, 0.02]})).round(6)
+    array([-40.,  80.])
     """
     legs = _priced_legs(book, skip_unpriced)
     names, where = np.unique(legs.underlying.astype(str), return_inverse=True)
@@ -96,7 +99,10 @@ def scenario_grid(
 
     Examples
     --------
-    >>> scenario_grid(book, spot=[-0.1, 0, 0.1], volatility=[0, 0.05])
+    >>> leg = {"underlying": "SPY", "kind": "share", "strike": None, "years": None, "quantity": 10,
+    ...        "multiplier": 1, "spot": 400.0, "volatility": None, "rate": 0.02, "dividend_yield": 0.0}
+    >>> scenario_grid(pd.DataFrame([leg]), spot=[-0.1, 0.1], volatility=[0.0]).round(6)[0.0].to_list()
+    [-400.0, 400.0]
     """
     legs = _priced_legs(book, skip_unpriced)
     rows, columns = (np.atleast_1d(to_floats(n, v, RiskInputError)) for n, v in _named(spot, volatility))

@@ -243,8 +243,8 @@ def modelled_chain(
     nameless = pd.isna(symbols)
     if nameless.any():
         raise PricingInputError(
-            f"No OCC symbol holds {underlying!r} with strike {strike_of[nameless][0]:.12g}; give a ticker of at "
-            "most six letters or digits and strikes in steps of 0.001 below 100000."
+            f"No OCC symbol holds {underlying!r} with strike {strike_of[nameless][0]:.12g}; give a ticker of "
+            "at most six letters or digits and strikes in steps of 0.001 below 100000."
         )
     missing = np.full(size, np.nan)
     columns: dict[str, Any] = {
