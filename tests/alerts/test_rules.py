@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import re
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -183,3 +185,17 @@ def test_no_json_value_gets_anything_but_a_rule_error(document):
 def test_no_text_gets_anything_but_a_rule_error(text):
     with pytest.raises(RuleError):
         AlertRule.from_document(text)
+
+
+def test_every_document_of_the_reference_page_loads():
+    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    documents = re.findall(r"```json\n(.*?)```", page, flags=re.DOTALL)
+    assert len(documents) == 5
+    for document in documents:
+        AlertRule.from_document(document)
+
+
+def test_the_reference_page_names_every_measure_and_severity():
+    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    for word in (*MEASURES, "info", "warn", "breach", "critical"):
+        assert f"`{word}`" in page or f'`"{word}"`' in page

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from pathlib import Path
 from statistics import mean, stdev
 
 import bokeh_sampledata.stocks as samples
@@ -42,6 +43,12 @@ def document():
 
 def test_every_headline_figure_has_its_convention_beside_it():
     assert tuple(CONVENTIONS) == HEADLINE_FIELDS
+
+
+def test_the_reference_page_states_the_same_conventions():
+    page = (Path(__file__).parents[2] / "docs" / "backtests.md").read_text(encoding="utf-8")
+    for name, words in CONVENTIONS.items():
+        assert f"| `{name}` | {words}" in page
 
 
 def test_four_trades_by_hand():

@@ -37,18 +37,6 @@ class Costs:
                 kind = "money per fill" if name == "fixed_fee" else "a fraction (0.001 is 0.1 %)"
                 raise BacktestInputError(f"`{name}` is {value:g}; give zero or more, as {kind}.")
 
-    def buy_price(self, price: float) -> float:
-        """Return what a buyer pays per unit."""
-        return price * (1 + self.slippage)
-
-    def sell_price(self, price: float) -> float:
-        """Return what a seller gets per unit."""
-        return price * (1 - self.slippage)
-
-    def commission(self, value: float) -> float:
-        """Return the commission of a fill worth `value`."""
-        return self.fee * abs(value) + self.fixed_fee
-
 
 def require_number(name: str, value: object) -> float:
     """Return `value` as a float, or say that it is no number."""

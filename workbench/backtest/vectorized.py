@@ -204,7 +204,8 @@ def _simulate(
         slippage=costs.slippage,
         init_cash=float(cash),
         log=True,
-        max_logs=len(closes) + 1,
+        # One log entry an order asked for; the default is one a bar, of some 300 bytes each.
+        max_logs=int(buy.sum() + sell.sum()) + 1,
         engine="numba",
     )
     orders = portfolio.orders.records

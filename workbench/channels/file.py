@@ -17,7 +17,7 @@ _LONGEST_SLUG = 80
 
 
 class FileChannel:
-    """Writes each message to ``<folder>/<key>.json``.
+    """Writes each message to one JSON file, named by its fact and its key.
 
     Parameters
     ----------
@@ -37,9 +37,12 @@ class FileChannel:
         self._folder = Path(folder)
 
     def path_of(self, message: Mapping[str, Any]) -> Path:
-        """Return where a message lies: readable words of its key, and a digest that keeps keys apart."""
+        """Return where a message lies: readable words of its fact, and a digest that keeps keys apart."""
         key = message_key(message)
-        words = re.sub(r"[^A-Za-z0-9]+", "-", key).strip("-")[:_LONGEST_SLUG] or "alert"
+        words = (
+            re.sub(r"[^A-Za-z0-9]+", "-", str(message.get("fact_key") or key)).strip("-")[:_LONGEST_SLUG]
+            or "alert"
+        )
         return self._folder / f"{words}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
 
     def deliver(self, message: Mapping[str, Any]) -> None:
