@@ -42,11 +42,9 @@ def ingest(
 
     Example: workbench ingest sample AAPL IBM
     """
-    from rich.progress import Progress
+    from workbench.cli.show import progress_bar
 
-    from workbench.cli.show import console
-
-    with Progress(console=console(stderr=True), transient=True) as progress:
+    with progress_bar() as progress:
         task = progress.add_task("Ingesting", total=None)
         summary = desk.ingest(
             provider,

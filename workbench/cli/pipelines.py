@@ -30,12 +30,10 @@ def run(
     ctx: click.Context, desk: "Desk", pipeline: str, parameters: tuple[str, ...], scheduled_for: str | None
 ) -> None:
     """Run PIPELINE now, as in `workbench run morning_risk -p as_of=2013-02-28`."""
-    from rich.progress import Progress
-
-    from workbench.cli.show import console
+    from workbench.cli.show import progress_bar
 
     values = dict(_assignment(text) for text in parameters)
-    with Progress(console=console(stderr=True), transient=True) as progress:
+    with progress_bar() as progress:
         task = progress.add_task(f"Running {pipeline}", total=None)
         outcome = desk.run(
             pipeline,

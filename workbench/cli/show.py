@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +20,12 @@ def console(*, stderr: bool = False) -> Console:
     """Return a console; a pipe gets enough width that no figure is cut."""
     stream = sys.stderr if stderr else sys.stdout
     return Console(file=stream, width=None if stream.isatty() else WIDE, highlight=False)
+
+
+def progress_bar() -> Progress:
+    """Return a progress bar for long work: on the error stream, on a terminal alone, gone when done."""
+    out = console(stderr=True)
+    return Progress(console=out, transient=True, disable=not out.is_terminal)
 
 
 def show_frame(
