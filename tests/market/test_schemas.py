@@ -22,7 +22,8 @@ MONDAY = pd.Timestamp("2021-01-04", tz="UTC")
 BAR = {"symbol": "SPY", "time": MONDAY, "open": 10.0, "high": 12.0, "low": 9.0, "close": 11.0, "volume": 5.0}
 QUOTE = {column.name: np.nan for column in OPTION_QUOTES} | {
     "symbol": "SPY   210129C00345000", "underlying": "SPY",
-    "time": pd.Timestamp("2021-01-04 21:00", tz="UTC"), "expiry": pd.Timestamp("2021-01-29"), "strike": 345.0, "right": "C", "bid": 1.0, "ask": 1.1,
+    "time": pd.Timestamp("2021-01-04 21:00", tz="UTC"), "expiry": pd.Timestamp("2021-01-29"),
+    "strike": 345.0, "right": "C", "bid": 1.0, "ask": 1.1,
     "exercise": "american", "multiplier": 100.0, "modelled": False, "flag": None,
 }  # fmt: skip
 FILL = {

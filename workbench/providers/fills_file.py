@@ -108,10 +108,9 @@ def _signed_quantities(reader: RowReader) -> npt.NDArray[np.object_]:
         lambda at: f"`side` is {given[at]!r} but `quantity` is {quantities[at]}; give one sign",
     )
     known = pd.notna(signs) & pd.notna(quantities)
-    quantities[known] = [
-        abs(value) * sign for value, sign in zip(quantities[known], signs[known], strict=True)
-    ]
-    return quantities
+    signed = quantities.copy()
+    signed[known] = [abs(value) * sign for value, sign in zip(quantities[known], signs[known], strict=True)]
+    return signed
 
 
 def _sign_of_side(text: str) -> int | None:
