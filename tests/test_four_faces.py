@@ -54,7 +54,7 @@ def test_the_report_shows_the_headline(demo_desk, figures):
     headline = demo_desk.headline().figures()
     kept = json.loads((Path(outputs["report"]).parent / "outputs.json").read_text())
     for name, value in headline.items():
-        assert kept["figures"][name] == pytest.approx(value, rel=1e-9)
+        assert kept[name] == pytest.approx(value, rel=1e-9)
     book = openpyxl.load_workbook(outputs["workbook"], data_only=True)
     numbers = {
         round(cell.value, 2)

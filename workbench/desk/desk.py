@@ -312,6 +312,10 @@ class Desk:
             )
         return float(mark["price"])
 
+    def snapshot(self) -> int:
+        """Return the number of the lake's newest snapshot, which a report names as what it was made of."""
+        return self._lake.snapshot()
+
     def quarantine(self) -> DeskFrame:
         """Return the rows that were refused: table, source, line, reason and text."""
         rows = self._lake.read("quarantine").sort_values("recorded_at", ascending=False)
@@ -445,7 +449,7 @@ class Desk:
         document = crossover_document(
             self.bars(symbol), symbol=symbol, kind=kind, fast=fast, slow=slow, as_of=moment, **options
         )
-        document["snapshot"] = self._lake.snapshot()
+        document["snapshot"] = self.snapshot()
         key = f"{kind}_{fast}_{slow}_{symbol}_{moment.session}"
         document["id"] = self._ledger.backtests.save(document, key=key, recorded_at=self.now())
         self._wrote("backtest", {"key": key, "id": document["id"]})
