@@ -5,7 +5,12 @@ from workbench.plots.equity_drawdown import equity_drawdown
 from workbench.plots.numbers import percent, points, written
 from workbench.plots.pnl_distribution import pnl_distribution
 from workbench.plots.price_line import price_line, update_price_line
-from workbench.plots.scenario_heatmap import scenario_heatmap, scenario_unit, update_scenario_heatmap
+from workbench.plots.scenario_heatmap import (
+    mark_scenario,
+    scenario_heatmap,
+    scenario_unit,
+    update_scenario_heatmap,
+)
 from workbench.plots.theme import DARK, LIGHT, Theme, apply_theme, css_variables, paint, say, summary_of
 
 __all__ = [
@@ -16,6 +21,7 @@ __all__ = [
     "bars_by_name",
     "css_variables",
     "equity_drawdown",
+    "mark_scenario",
     "paint",
     "percent",
     "pnl_distribution",

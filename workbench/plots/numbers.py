@@ -8,7 +8,7 @@ MISSING = "–"
 # The same rule for axes, run by the browser: digits after the point come as an argument.
 TICK_CODE = """
 const text = Math.abs(tick).toLocaleString("en-US",
-  {minimumFractionDigits: digits, maximumFractionDigits: digits});
+  {minimumFractionDigits: digits, maximumFractionDigits: digits, roundingMode: "halfEven"});
 const zero = Number(Math.abs(tick).toFixed(digits)) === 0;
 return (tick < 0 && !zero ? "\\u2212" : (signed && !zero ? "+" : "")) + text + unit;
 """

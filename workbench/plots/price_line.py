@@ -6,7 +6,7 @@ import pandas as pd
 
 from workbench.errors import ArgumentError
 from workbench.plots.numbers import percent, tick_formatter, written
-from workbench.plots.theme import apply_theme, blank_figure, paint, say
+from workbench.plots.theme import apply_theme, blank_figure, paint, say, when_narrow
 
 LINE, BUYS, SELLS, LAST = "line", "buys", "sells", "last"
 
@@ -119,6 +119,7 @@ def price_line(
     plot.yaxis.axis_label = f"{symbol}, $"
     plot.yaxis.ticker.desired_num_ticks = 4
     plot.xgrid.visible = False
+    when_narrow(plot.xaxis[0].ticker, desired_num_ticks=3)
     plot.y_range.range_padding = 0.15
     return say(apply_theme(plot, dark=dark), describe_prices(bars, symbol))
 

@@ -7,9 +7,20 @@ import pandas as pd
 
 from workbench.errors import ArgumentError
 from workbench.plots.numbers import percent, points, written
-from workbench.plots.theme import DARK, LIGHT, Theme, apply_theme, blank_figure, paint, readable_ink, say
+from workbench.plots.theme import (
+    DARK,
+    LIGHT,
+    Theme,
+    apply_theme,
+    blank_figure,
+    paint,
+    readable_ink,
+    say,
+    when_narrow,
+)
 
-CELLS, NOW, CHOSEN = "cells", "now", "chosen"
+CELLS, NOW, CHOSEN, BETWEEN = "cells", "now", "chosen", "between"
+NARROW_COLUMNS = 7
 
 
 def scenario_unit(grid: pd.DataFrame) -> tuple[float, str, int]:
@@ -67,12 +78,21 @@ def scenario_cells(grid: pd.DataFrame) -> dict[str, Any]:
 
 
 def chosen_cell(grid: pd.DataFrame, spot: float, volatility: float) -> dict[str, list[Any]]:
-    """Return where a scenario lies on the heatmap, between cells if it must; nowhere if outside the grid."""
-    spots, volatilities = np.sort(grid.index.to_numpy(float)), np.sort(grid.columns.to_numpy(float))
-    inside = (spots[0] <= spot <= spots[-1] and volatilities[0] <= volatility <= volatilities[-1]) and not (
-        abs(spot) < 1e-12 and abs(volatility) < 1e-12
+    """Return the cell that a scenario is, if it is one other than now."""
+    on_grid = (
+        np.isclose(grid.index.to_numpy(float), spot).any()
+        and np.isclose(grid.columns.to_numpy(float), volatility).any()
     )
-    if not inside:
+    if not on_grid or _is_now(spot, volatility):
+        return {"x": [], "y": []}
+    return {"x": [_spot_label(spot)], "y": [_volatility_label(volatility)]}
+
+
+def between_cells(grid: pd.DataFrame, spot: float, volatility: float) -> dict[str, list[Any]]:
+    """Return the point where a scenario lies between cells; none if it is a cell, or outside the grid."""
+    spots, volatilities = np.sort(grid.index.to_numpy(float)), np.sort(grid.columns.to_numpy(float))
+    inside = spots[0] <= spot <= spots[-1] and volatilities[0] <= volatility <= volatilities[-1]
+    if not inside or _is_now(spot, volatility) or chosen_cell(grid, spot, volatility)["x"]:
         return {"x": [], "y": []}
     # Categories sit at 0.5, 1.5, ... along their axis.
     x = float(np.interp(spot, spots, np.arange(len(spots)) + 0.5))
@@ -156,12 +176,26 @@ def scenario_heatmap(
         height=1,
         fill_alpha=0,
         line_width=2,
-        line_dash=[4, 3],
+        line_dash=[5, 3],
         level="overlay",
         source=ColumnDataSource({"x": [], "y": []}),
         name=CHOSEN,
     )
-    paint(chosen.glyph, line_color="modelled")
+    paint(chosen.glyph, line_color="ink")
+    between = plot.scatter(
+        "x",
+        "y",
+        marker="diamond",
+        size=13,
+        line_width=2,
+        level="overlay",
+        source=ColumnDataSource({"x": [], "y": []}),
+        name=BETWEEN,
+    )
+    paint(between.glyph, line_color="ink", fill_color="surface")
+    # A narrow page shows fewer columns; a point between two that are not side by side would lie.
+    when_narrow(between, visible=False)
+    when_narrow(plot.x_range, factors=_fewer(spots))
     tips = [("Spot", "@spot"), ("Volatility", "@volatility"), ("P&L, $", "@exact")]
     plot.add_tools(HoverTool(renderers=[cells], tooltips=tips))
     plot.xaxis.axis_label = f"Change of {subject}"
@@ -172,11 +206,26 @@ def scenario_heatmap(
     return say(apply_theme(plot, dark=dark), describe_scenarios(grid))
 
 
-def update_scenario_heatmap(plot: Any, grid: pd.DataFrame, *, spot: float, volatility: float) -> None:
-    """Put another grid of the same axes into the heatmap, and mark the chosen scenario on it."""
+def update_scenario_heatmap(plot: Any, grid: pd.DataFrame) -> None:
+    """Put another grid of the same axes into the heatmap."""
     plot.select_one({"name": CELLS}).data_source.data = scenario_cells(grid)
-    plot.select_one({"name": CHOSEN}).data_source.data = chosen_cell(grid, spot, volatility)
     say(plot, describe_scenarios(grid))
+
+
+def mark_scenario(plot: Any, grid: pd.DataFrame, *, spot: float, volatility: float) -> None:
+    """Mark the chosen scenario on the heatmap: a dashed frame on its cell, or a diamond between cells.
+
+    Parameters
+    ----------
+    plot : bokeh.plotting.figure
+        As `scenario_heatmap` made it.
+    grid : DataFrame
+        What it shows.
+    spot, volatility : float
+        Relative change of spot, absolute change of volatility; now and what is off the grid get no mark.
+    """
+    plot.select_one({"name": CHOSEN}).data_source.data = chosen_cell(grid, spot, volatility)
+    plot.select_one({"name": BETWEEN}).data_source.data = between_cells(grid, spot, volatility)
 
 
 def _frame_now(plot: Any, spots: list[str], volatilities: list[str]) -> None:
@@ -192,6 +241,20 @@ def _frame_now(plot: Any, spots: list[str], volatilities: list[str]) -> None:
             name=NOW,
         )
         paint(frame.glyph, line_color="ink")
+
+
+def _fewer(spots: list[str]) -> list[str]:
+    """Return at most seven columns: both ends, now, and what lies evenly between."""
+    if len(spots) <= NARROW_COLUMNS:
+        return spots
+    kept = set(np.linspace(0, len(spots) - 1, NARROW_COLUMNS).round().astype(int))
+    if _spot_label(0.0) in spots:
+        kept.add(spots.index(_spot_label(0.0)))
+    return [spot for place, spot in enumerate(spots) if place in kept]
+
+
+def _is_now(spot: float, volatility: float) -> bool:
+    return abs(spot) < 1e-12 and abs(volatility) < 1e-12
 
 
 def _spot_label(spot: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 FONT = '-apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", Arial, sans-serif'
 TAG = "workbench"
+NARROW_TAG = "workbench-narrow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,13 @@ def paint(model: Any, **roles: str) -> Any:
     """
     kept = [tag for tag in model.tags if not (isinstance(tag, dict) and TAG in tag)]
     model.tags = [*kept, {TAG: {**_roles(model), **roles}}]
+    return model
+
+
+def when_narrow(model: Any, **values: Any) -> Any:
+    """Give properties of a Bokeh model another value on pages as narrow as a telephone; return the model."""
+    kept = [tag for tag in model.tags if not (isinstance(tag, dict) and NARROW_TAG in tag)]
+    model.tags = [*kept, {NARROW_TAG: values}]
     return model
 
 

@@ -4,12 +4,12 @@ import asyncio
 import json
 import logging
 import os
-import secrets
 import signal
 import webbrowser
 from collections.abc import Callable
 from datetime import UTC, datetime
 from html import escape
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,9 +25,9 @@ from voila.request_info_handler import RequestInfoSocketHandler
 from voila.tornado.contentshandler import VoilaContentsHandler
 from voila.tornado.treehandler import TornadoVoilaTreeHandler
 
+from workbench.security import new_token, redact, remember_secret
 from workbench.server.assets import TEMPLATES, asset_handlers, asset_urls, panel_scripts
 from workbench.server.doors import (
-    TOKEN_LENGTH,
     LoginHandler,
     check_door,
     guard_application,
@@ -45,6 +45,7 @@ EXTENSIONS = [
     "@jupyter-widgets/jupyterlab-manager",
     "@bokeh/jupyter_bokeh",
 ]
+LOG = logging.getLogger("workbench.server")
 SECRET_VARIABLES = ("WORKBENCH_SERVER__TOKEN", "WORKBENCH_SERVER__PASSWORD_HASH", "JUPYTER_TOKEN")
 
 
@@ -54,8 +55,8 @@ def serve_dashboards(
     host: str = "127.0.0.1",
     port: int = 8866,
     token: str | None = None,
-    certificate: Path | None = None,
-    private_key: Path | None = None,
+    certificate: str | os.PathLike[str] | None = None,
+    private_key: str | os.PathLike[str] | None = None,
     password_hash: str | None = None,
     preheated_kernels: int = 1,
     cull_idle_seconds: int = 600,
@@ -74,10 +75,10 @@ def serve_dashboards(
         Port to listen on; 0 takes a free one.
     token : str, optional
         Token that opens the pages, at least 16 characters; a new one unless given. There is always one.
-    certificate, private_key : Path, optional
+    certificate, private_key : path, optional
         PEM files of TLS.
     password_hash : str, optional
-        Login by password besides the token, as `hash_password` makes it.
+        Login by password besides the token, as `workbench.security.hash_password` makes it.
     preheated_kernels : int
         Kernels kept ready for each dashboard.
     cull_idle_seconds : int
@@ -85,7 +86,7 @@ def serve_dashboards(
     open_browser : bool
         Open the page in the reader's browser.
     on_ready : callable, optional
-        Called once with the whole address, token included, when the server listens.
+        Called once with the whole address, token included, when the server listens; printed unless given.
 
     Raises
     ------
@@ -95,13 +96,14 @@ def serve_dashboards(
         If the settings would leave a door open, or cannot be used.
     """
     folder = home_folder(home)
+    cert_file, key_file = path_of(certificate), path_of(private_key)
     check_door(
-        host=host, token=token, password_hash=password_hash, certificate=certificate, private_key=private_key
+        host=host, token=token, password_hash=password_hash, certificate=cert_file, private_key=key_file
     )
     dashboards = project_folder("dashboards")
     sockets = listen(host, port, home=folder, kind="dashboards")
     prepare_environment(folder, role="viewer")
-    chosen_token = token or secrets.token_hex(TOKEN_LENGTH)
+    chosen_token = token or new_token()
     config = _config(
         dashboards, preheated_kernels=preheated_kernels, cull_idle_seconds=cull_idle_seconds,
         password_hash=password_hash,
@@ -110,8 +112,9 @@ def serve_dashboards(
     app = Dashboards.instance(config=config, log_level=logging.WARNING)
     app.home = folder
     app.sockets = sockets
-    app.tls = tls_context(certificate, private_key) if certificate and private_key else None
+    app.tls = tls_context(cert_file, key_file) if cert_file and key_file else None
     app.token = chosen_token
+    remember_secret(chosen_token)
     app.ip = host
     app.port = sockets[0].getsockname()[1]
     app.config_file_paths = []  # a file in the current folder must not reopen a door
@@ -120,8 +123,7 @@ def serve_dashboards(
     def ready() -> None:
         write_note(folder, "dashboards", url=url, port=app.port)
         whole = f"{url}?token={chosen_token}"
-        if on_ready is not None:
-            on_ready(whole)
+        (on_ready or announce("Dashboards"))(whole)
         if open_browser:
             webbrowser.open(whole)
 
@@ -135,6 +137,20 @@ def serve_dashboards(
         for one in sockets:
             one.close()
         Dashboards.clear_instance()
+
+
+def path_of(path: str | os.PathLike[str] | None) -> Path | None:
+    """Return the path, or None for none."""
+    return None if path is None else Path(path)
+
+
+def announce(what: str) -> Callable[[str], None]:
+    """Return what tells the person who started a server where it is; the one place that shows a token."""
+
+    def say(url: str) -> None:
+        print(f"{what}: {url}\nCtrl-C ends the server.", flush=True)
+
+    return say
 
 
 def prepare_environment(home: Path, *, role: str | None) -> None:
@@ -162,7 +178,10 @@ def _config(
     config.VoilaConfiguration.default_pool_size = preheated_kernels
     config.VoilaConfiguration.file_allowlist = []
     config.VoilaKernelManager.fill_delay = 0
-    config.VoilaExecutor.cell_error_instruction = "The page could not be made. `workbench doctor` on the server says what is missing; the server's log has more."
+    config.VoilaExecutor.cell_error_instruction = (
+        "The page could not be made. `workbench doctor` on the server says what is missing; "
+        "the server's log says more."
+    )
     config.MappingKernelManager.cull_idle_timeout = cull_idle_seconds
     config.MappingKernelManager.cull_interval = max(5, min(60, cull_idle_seconds // 4))
     config.MappingKernelManager.cull_connected = False
@@ -203,7 +222,7 @@ def address_assets(page_config: dict[str, Any], *, base_url: str, **_: Any) -> d
     return page_config
 
 
-class Dashboards(Voila):  # type: ignore[misc]
+class Dashboards(Voila):
     """Voila with a guard before every handler, our routes, TLS, and kernels that are not culled too early."""
 
     home: Path
@@ -222,6 +241,7 @@ class Dashboards(Voila):  # type: ignore[misc]
             "allow_unauthenticated_access": False,
             "allow_remote_access": not is_loopback(self.ip),
             "local_hostnames": ["localhost", "127.0.0.1", "::1"],
+            "log_function": log_request,
             "headers": {"Referrer-Policy": "same-origin"},
             # Scripts of 700 KB cross a network faster compressed; on loopback it would only cost time.
             "compress_response": not is_loopback(self.ip),
@@ -255,6 +275,15 @@ class Dashboards(Voila):  # type: ignore[misc]
             self.stop()
 
 
+def log_request(handler: tornado.web.RequestHandler) -> None:
+    """Log what failed, without the token that an address may carry."""
+    status = handler.get_status()
+    if status >= HTTPStatus.BAD_REQUEST:
+        request = handler.request
+        address, spent = redact(request.uri or ""), 1000 * request.request_time()
+        LOG.warning("%d %s %s %.0f ms", status, request.method, address, spent)
+
+
 def keep_handed_out_kernels(manager: Any) -> None:
     """Count a pre-heated kernel's idle time from when it is handed out, not from when it was made ready.
 
@@ -270,14 +299,14 @@ def keep_handed_out_kernels(manager: Any) -> None:
     manager.get_rendered_notebook = handing_out
 
 
-class ListHandler(JupyterHandler):  # type: ignore[misc]
+class ListHandler(JupyterHandler):
     """The list of dashboards."""
 
     def initialize(self, dashboards: str) -> None:
         """Take the folder of the dashboards."""
         self._dashboards = Path(dashboards)
 
-    @tornado.web.authenticated  # type: ignore[untyped-decorator]
+    @tornado.web.authenticated
     async def get(self) -> None:
         """Answer with the list."""
         found = await asyncio.to_thread(list_dashboards, self._dashboards)
@@ -311,8 +340,8 @@ def _list_html(found: list[tuple[str, str, str]], base_url: str) -> str:
             "install the project again, then load this page again.</p></section>"
         )
     rows = "".join(
-        f'<tr><th scope="row"><a href="{escape(url_path_join(base_url, "voila/render", quote(path)))}">{escape(title)}</a>'
-        f"</th><td>{escape(description)}</td></tr>"
+        f'<tr><th scope="row"><a href="{escape(_page_address(base_url, path))}">{escape(title)}</a></th>'
+        f"<td>{escape(description)}</td></tr>"
         for path, title, description in found
     )
     reports = escape(url_path_join(base_url, "workbench/reports/"))
@@ -321,3 +350,7 @@ def _list_html(found: list[tuple[str, str, str]], base_url: str) -> str:
     )
     head = '<thead><tr><th scope="col">Page</th><th scope="col">What it shows</th></tr></thead>'
     return f'<section class="wb-card"><table>{head}<tbody>{rows}{last}</tbody></table></section>'
+
+
+def _page_address(base_url: str, path: str) -> str:
+    return str(url_path_join(base_url, "voila/render", quote(path)))

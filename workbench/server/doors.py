@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.login import LoginFormHandler
-from jupyter_server.auth.security import passwd
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado.log import app_log
@@ -23,13 +22,6 @@ from tornado.websocket import WebSocketHandler
 
 from workbench.errors import ServerSettingsError
 from workbench.server.shell import bare_page, login_form
-
-TOKEN_LENGTH = 24  # bytes; 48 characters in hexadecimal
-
-
-def hash_password(password: str) -> str:
-    """Return the argon2 hash of a password, to be kept as the setting ``server.password_hash``."""
-    return str(passwd(password))
 
 
 def is_loopback(host: str) -> bool:
@@ -59,7 +51,7 @@ def check_door(
     token : str or None
         A token that somebody chose; None if one is made at start.
     password_hash : str or None
-        As `hash_password` makes it.
+        As `workbench.security.hash_password` makes it.
     certificate, private_key : Path or None
         PEM files of TLS.
 
@@ -128,7 +120,7 @@ def guard_application(application: Application) -> None:
             delegate.handler_class = _guarded(handler_class)
         return delegate
 
-    application.find_handler = find_guarded_handler
+    application.find_handler = find_guarded_handler  # type: ignore[method-assign]
 
 
 @cache
@@ -178,7 +170,7 @@ def _close(handler: Any) -> None:
         xsrf=handler.xsrf_form_html(),
         wants=wants,
     )
-    why = f"<p>This address needs a {wants}. The address that was printed when the server started carries it.</p>"
+    why = f"<p>This address needs a {wants}. What was printed when the server started carries it.</p>"
     handler.set_status(HTTPStatus.FORBIDDEN)
     handler.set_header("Content-Type", "text/html; charset=utf-8")
     handler.set_header("Cache-Control", "no-store")
@@ -189,7 +181,7 @@ def _wanted(identity_provider: Any) -> str:
     return "password or token" if getattr(identity_provider, "hashed_password", "") else "token"
 
 
-class LoginHandler(LoginFormHandler):  # type: ignore[misc]
+class LoginHandler(LoginFormHandler):
     """The login page in the desk's look; a wrong password waits a second before it is refused."""
 
     def _render(self, message: dict[str, str] | None = None) -> None:
@@ -208,7 +200,7 @@ class LoginHandler(LoginFormHandler):  # type: ignore[misc]
         self.set_header("Cache-Control", "no-store")
         self.finish(bare_page("Log in", why + form))
 
-    @allow_unauthenticated  # type: ignore[untyped-decorator]
+    @allow_unauthenticated
     async def post(self) -> None:
         """Take the form."""
         import asyncio

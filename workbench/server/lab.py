@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Any
 
 from traitlets.config import Config
 
-from workbench.server.dashboards import prepare_environment, voila_configuration
-from workbench.server.doors import TOKEN_LENGTH, LoginHandler, check_door, guard_application, is_loopback
+from workbench.security import new_token, remember_secret
+from workbench.server.dashboards import announce, path_of, prepare_environment, voila_configuration
+from workbench.server.doors import LoginHandler, check_door, guard_application, is_loopback
 from workbench.server.runtime import address, listen, remove_note, write_note
 from workbench.settings import home_folder, project_folder
 
@@ -24,8 +24,8 @@ def launch_lab(
     host: str = "127.0.0.1",
     port: int = 8888,
     token: str | None = None,
-    certificate: Path | None = None,
-    private_key: Path | None = None,
+    certificate: str | os.PathLike[str] | None = None,
+    private_key: str | os.PathLike[str] | None = None,
     password_hash: str | None = None,
     open_browser: bool = False,
     on_ready: Callable[[str], None] | None = None,
@@ -42,14 +42,14 @@ def launch_lab(
         Port to listen on; 0 takes a free one.
     token : str, optional
         Token that opens JupyterLab, at least 16 characters; a new one unless given. There is always one.
-    certificate, private_key : Path, optional
+    certificate, private_key : path, optional
         PEM files of TLS.
     password_hash : str, optional
-        Login by password besides the token, as `hash_password` makes it.
+        Login by password besides the token, as `workbench.security.hash_password` makes it.
     open_browser : bool
         Open JupyterLab in the reader's browser.
     on_ready : callable, optional
-        Called once with the whole address, token included, when the server listens.
+        Called once with the whole address, token included, when the server listens; printed unless given.
 
     Raises
     ------
@@ -61,8 +61,9 @@ def launch_lab(
     from jupyterlab.labapp import LabApp
 
     folder = home_folder(home)
+    cert_file, key_file = path_of(certificate), path_of(private_key)
     check_door(
-        host=host, token=token, password_hash=password_hash, certificate=certificate, private_key=private_key
+        host=host, token=token, password_hash=password_hash, certificate=cert_file, private_key=key_file
     )
     # Jupyter binds its own sockets: ours only find the port, and find out whether it is free.
     probe = listen(host, port, home=folder, kind="lab")
@@ -71,19 +72,19 @@ def launch_lab(
         one.close()
     notebooks = copy_notebooks(folder)
     prepare_environment(folder, role=None)
-    chosen_token = token or secrets.token_hex(TOKEN_LENGTH)
+    chosen_token = token or new_token()
+    remember_secret(chosen_token)
     config = _config(
-        notebooks, host=host, port=chosen_port, token=chosen_token, certificate=certificate,
-        private_key=private_key, password_hash=password_hash, open_browser=open_browser,
+        notebooks, host=host, port=chosen_port, token=chosen_token, certificate=cert_file,
+        private_key=key_file, password_hash=password_hash, open_browser=open_browser,
     )  # fmt: skip
-    url = address(host, chosen_port, tls=certificate is not None)
+    url = address(host, chosen_port, tls=cert_file is not None)
     server = LabApp.initialize_server(argv=[], config=config)
     guard_application(server.web_app)
 
     def ready() -> None:
         write_note(folder, "lab", url=f"{url}lab", port=chosen_port)
-        if on_ready is not None:
-            on_ready(f"{url}lab?token={chosen_token}")
+        (on_ready or announce("JupyterLab"))(f"{url}lab?token={chosen_token}")
 
     server.io_loop.add_callback(ready)
     try:

@@ -72,13 +72,12 @@ def reports_index(runs: list[ReportRun], *, base_url: str) -> str:
             f'<tr><th scope="row">{escape(run.pipeline)}</th><td>{run.written_at:%a %d %b %Y, %H:%M} UTC</td>'
             f"<td><code>{escape(run.run_id)}</code></td><td>{links}</td></tr>"
         )
-    return (
-        '<section class="wb-card"><table><thead><tr><th scope="col">Pipeline</th><th scope="col">Written</th>'
-        f'<th scope="col">Run</th><th scope="col">Open</th></tr></thead><tbody>{"".join(rows)}</tbody></table></section>'
-    )
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Pipeline", "Written", "Run", "Open"))
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return f'<section class="wb-card">{table}</section>'
 
 
-class ReportsIndexHandler(JupyterHandler):  # type: ignore[misc]
+class ReportsIndexHandler(JupyterHandler):
     """The list of runs."""
 
     def initialize(self, folder: str, places: tuple[tuple[str, str], ...] = PLACES) -> None:
@@ -86,7 +85,7 @@ class ReportsIndexHandler(JupyterHandler):  # type: ignore[misc]
         self._folder = Path(folder)
         self._places = places
 
-    @web.authenticated  # type: ignore[untyped-decorator]
+    @web.authenticated
     def get(self) -> None:
         """Answer with the index page."""
         runs = report_runs(self._folder)
@@ -103,7 +102,7 @@ class ReportsIndexHandler(JupyterHandler):  # type: ignore[misc]
         )
 
 
-class ReportFileHandler(JupyterHandler):  # type: ignore[misc]
+class ReportFileHandler(JupyterHandler):
     """One file of one run; nothing outside the reports folder, nothing hidden, no other kind of file."""
 
     def initialize(self, folder: str) -> None:
@@ -115,7 +114,7 @@ class ReportFileHandler(JupyterHandler):  # type: ignore[misc]
         """Keep a report away from cookies and network."""
         return REPORT_POLICY
 
-    @web.authenticated  # type: ignore[untyped-decorator]
+    @web.authenticated
     def get(self, path: str) -> None:
         """Answer with the file."""
         file = find_report_file(self._folder, path)

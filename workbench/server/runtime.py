@@ -97,8 +97,8 @@ def port_in_use(port: int, *, home: Path, kind: Kind) -> PortInUseError:
     own = running_server(home, kind)
     if own is not None and own.port == port:
         return PortInUseError(
-            f"Port {port} is in use by this desk's own server (process {own.process}): open {own.url}, with the token "
-            f"printed when it started, or stop it first."
+            f"Port {port} is in use by this desk's own server (process {own.process}): open {own.url} with "
+            f"the token printed when it started, or stop it first."
         )
     return PortInUseError(
         f"Port {port} is in use by another program; choose another with --port, or --port 0 for a free one."

@@ -33,7 +33,7 @@ def page(
     """
     static = base_url + asset_urls()["static"]
     links = "".join(
-        f'<a href="{escape(base_url + address)}"{" aria-current=page" if name == place else ""}>{escape(name)}</a>'
+        f'<a href="{escape(base_url + address)}"{" aria-current=page" * (name == place)}>{escape(name)}</a>'
         for name, address in places
     )
     beside = f'<span class="wb-note">{escape(note)}</span>' if note else ""
@@ -79,7 +79,7 @@ def login_form(*, action: str, after: str, xsrf: str, wants: str) -> str:
     return (
         f'<form method="post" action="{escape(action)}?next={escape(after)}">{xsrf}'
         f'<label for="password">{escape(wants.capitalize())}</label>'
-        f'<input id="password" name="password" type="password" autocomplete="current-password" required autofocus>'
+        f'<input id="password" name="password" type="password" autocomplete="current-password" required>'
         f"<button>Open</button></form>"
     )
 
@@ -87,7 +87,8 @@ def login_form(*, action: str, after: str, xsrf: str, wants: str) -> str:
 # Who is not let in gets no asset either, so these few rules travel with the page.
 _BARE_CSS = """
 :root{--page:#F4F6F8;--surface:#FFFFFF;--line:#7C8896;--ink:#17212B;--ink2:#455261}
-@media (prefers-color-scheme:dark){:root{--page:#0E1318;--surface:#161C23;--line:#708092;--ink:#E8EDF2;--ink2:#B4BFCA}}
+@media (prefers-color-scheme:dark){
+:root{--page:#0E1318;--surface:#161C23;--line:#708092;--ink:#E8EDF2;--ink2:#B4BFCA}}
 body{margin:0;background:var(--page);color:var(--ink);
 font:13px/18px -apple-system,"Segoe UI",Roboto,"Noto Sans","Liberation Sans",Arial,sans-serif}
 main{max-width:440px;margin:12vh auto 0;padding:16px 24px 24px;background:var(--surface);
@@ -95,8 +96,8 @@ border:1px solid var(--line);border-radius:4px}
 h1{font-size:18px;line-height:24px;font-weight:650;margin:0 0 8px}p{margin:0 0 16px;color:var(--ink2)}
 label{display:block;margin-bottom:4px}form{display:grid;grid-template-columns:1fr auto;gap:4px 8px}
 label{grid-column:1/-1}
-input,button{font:inherit;padding:8px;border:1px solid var(--line);border-radius:3px;background:var(--surface);
-color:var(--ink)}
+input,button{font:inherit;padding:8px;border:1px solid var(--line);border-radius:3px;
+background:var(--surface);color:var(--ink)}
 button{background:var(--ink);color:var(--surface);border-color:var(--ink);padding:8px 16px;cursor:pointer}
 :focus-visible{outline:2px solid var(--ink);outline-offset:2px}code{font-size:12px}
 """

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ import param
 
 from workbench.errors import WorkbenchError
 from workbench.plots import (
+    mark_scenario,
     price_line,
     scenario_heatmap,
     scenario_unit,
@@ -38,7 +40,7 @@ class BookView(pn.viewable.Viewer):
     spot_percent = param.Number(0.0, bounds=(-30.0, 30.0), doc="Change of every price, in percent.")
     volatility_points = param.Number(0.0, bounds=(-20.0, 40.0), doc="Change of every volatility, in points.")
     days = param.Integer(0, bounds=(0, 60), doc="Calendar days that pass.")
-    underlying = param.Selector(objects=[""], doc="Whose prices and positions the detail shows.")
+    underlying: Any = param.Selector(objects=[""], doc="Whose prices and positions the detail shows.")
     opened = param.Number(0.0, precedence=-1, doc="When the browser opened the page, seconds since 1970.")
 
     def __init__(self, **params: Any) -> None:
@@ -73,6 +75,10 @@ class BookView(pn.viewable.Viewer):
             exposed = self.greeks.drop(index="Book", errors="ignore")["dollar_delta"].abs()
             self.underlying = str(exposed.idxmax()) if exposed.notna().any() else names[0]
 
+    def key_figures_html(self) -> str:
+        """Return the strip of key figures as HTML; empty when there is no book."""
+        return "" if self.headline is None else parts.figures_html(self.headline)
+
     def figures(self) -> dict[str, float]:
         """Return the headline figures that the page shows, by name; empty when there is no book."""
         if self.headline is None:
@@ -86,14 +92,19 @@ class BookView(pn.viewable.Viewer):
         """Read the desk again and show what it says now."""
         self._read()
         if self._page is not None:
-            self._page.objects = self._parts()
+            self._page.objects = [*self._parts(), self._page.objects[-1]]
 
     # -- the page --------------------------------------------------------------------------------------
 
     def __panel__(self) -> Any:
         if self._page is None:
+            # The browser sets its value when the page is opened; see theme.js.
+            opened = pn.widgets.FloatInput.from_param(
+                self.param["opened"], name="workbench-opened", visible=False
+            )
             self._page = pn.Column(
                 *self._parts(),
+                opened,
                 css_classes=["wb-view"],
                 stylesheets=[style("layout")],
                 sizing_mode="stretch_width",
@@ -128,7 +139,7 @@ class BookView(pn.viewable.Viewer):
             *self._export_buttons(),
         )
         self._figures = _html(parts.figures_html(headline))
-        self._heatmap = scenario_heatmap(self.grid, subject="every underlying")
+        self._heatmap = scenario_heatmap(self.grid, subject="every underlying", height=316)
         self._grid_title = _html("")
         self._grid_words = _html("")
         self._result = _html("")
@@ -163,6 +174,7 @@ class BookView(pn.viewable.Viewer):
             _box("wb-between", self._detail_title, self._chooser),
             _box("wb-detail", self._price_pane, self._detail_text),
         )
+        self._show_grid()
         self._show_scenario()
         self._show_underlying()
 
@@ -207,7 +219,7 @@ class BookView(pn.viewable.Viewer):
                 icon=None,
                 stylesheets=[style("controls")],
                 margin=0,
-                width=104,
+                width=110,
                 height=28,
             )
 
@@ -229,6 +241,7 @@ class BookView(pn.viewable.Viewer):
             return
         self.grid = self.desk.scenario_grid(days=self.days)
         if self._page is not None:
+            self._show_grid()
             self._show_scenario()
 
     @param.depends("underlying", watch=True)
@@ -255,9 +268,7 @@ class BookView(pn.viewable.Viewer):
         keys = ["account", "symbol"]
         pnl = legs.set_index(keys)["pnl"].reindex(pd.MultiIndex.from_frame(self.book[keys]))
         self._table.value = table_frame(self.book, pd.Series(pnl.to_numpy(), index=self.book.index))
-        update_scenario_heatmap(self._heatmap, self.grid, spot=spot, volatility=volatility)
-        self._grid_title.object = parts.scenario_title_html(scenario_unit(self.grid)[1], days=self.days)
-        self._grid_words.object = parts.grid_table_html(self.grid, summary_of(self._heatmap))
+        mark_scenario(self._heatmap, self.grid, spot=spot, volatility=volatility)
         self._result.object = parts.scenario_result_html(
             float(result.pnl),
             legs.groupby("underlying")["pnl"].sum(),
@@ -265,10 +276,15 @@ class BookView(pn.viewable.Viewer):
             skipped=int(pnl.isna().sum()),
         )
 
+    def _show_grid(self) -> None:
+        update_scenario_heatmap(self._heatmap, self.grid)
+        self._grid_title.object = parts.scenario_title_html(scenario_unit(self.grid)[1], days=self.days)
+        self._grid_words.object = parts.grid_table_html(self.grid, summary_of(self._heatmap))
+
     def _show_underlying(self) -> None:
         name = self.underlying
         legs = self.book[self.book["underlying"] == name]
-        self._exposure.object = parts.exposure_html(self.greeks, chosen=name)
+        self._exposure.object = parts.exposure_html(self.greeks, chosen=name) + parts.earned_html(self.book)
         self._detail_text.object = parts.detail_html(legs, name)
         try:
             start = (self.headline.as_of.instant - pd.Timedelta(days=HISTORY_DAYS)).date()
@@ -283,7 +299,7 @@ class BookView(pn.viewable.Viewer):
         else:
             update_price_line(self._prices, bars, symbol=name)
         note = f"daily closes adjusted for splits, to {bars.index[-1]:%d %b %Y}"
-        hidden = f'<p class="wb-hidden">{parts.escape(summary_of(self._prices))}</p>'
+        hidden = f'<p class="wb-hidden">{escape(summary_of(self._prices))}</p>'
         self._detail_title.object = parts.card_title_html(name, note) + hidden
 
     def _row_clicked(self, event: Any) -> None:

@@ -53,8 +53,8 @@ def header_html(headline: Any, *, role: str, freshness: tuple[str, str]) -> str:
         )
     return (
         f'<header class="wb-head"><h1>Book and risk</h1><span>As of <strong>{escape(headline.as_of.text)}</strong>'
-        f"</span><span>Source: {escape(headline.source)}</span>{''.join(chips)}"
-        f"<span>Role: {escape(role)}</span></header>"
+        f'</span><span class="wb-source" title="{escape(headline.source)}">Source: {escape(headline.source)}</span>'
+        f"{''.join(chips)}<span>Role: {escape(role)}</span></header>"
     )
 
 
@@ -108,7 +108,7 @@ def scenario_title_html(unit: str, *, days: float) -> str:
 
 def grid_table_html(grid: pd.DataFrame, summary: str) -> str:
     """Return the heatmap's numbers as a table that is read but not seen, after its one-sentence summary."""
-    head = "".join(f'<th scope="col">{points(v, signed=True)}</th>' for v in grid.columns)
+    head = "".join(f'<th scope="col">{points(v, signed=True)}</th>' for v in grid.columns.to_numpy(float))
     rows = "".join(
         f'<tr><th scope="row">{percent(spot, signed=True)}</th>'
         + "".join(f"<td>{written(value, signed=True)}</td>" for value in row)
@@ -148,30 +148,46 @@ def scenario_result_html(pnl: float, by_underlying: pd.Series, *, words: str, sk
         f'<div class="wb-result" aria-live="polite"><span class="wb-value {_sign(pnl)}" data-figure="scenario_pnl" '
         f'data-value="{_exact(pnl)}">{written(pnl, signed=True)}</span><span class="wb-unit">$</span>'
         f"<span>{escape(words)}</span></div>"
-        f'<table><thead><tr><th scope="col">Underlying</th><th scope="col" class="wb-wide"></th>'
-        f'<th scope="col">P&amp;L, $</th></tr></thead><tbody>{rows}</tbody></table>{note}'
+        f'<table><thead><tr><th scope="col">Underlying</th><th scope="col" colspan="2">P&amp;L, $</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>{note}"
     )
 
 
 def exposure_html(greeks: pd.DataFrame, *, chosen: str) -> str:
     """Return exposure by underlying as a table, with the book as its last row."""
     columns = (
-        ("Value,<br>$", "value", False),
-        ("Delta,<br>$ per 1 %", "dollar_delta", True),
-        ("Vega,<br>$ per pt", "vega_point", True),
-        ("Theta,<br>$ per day", "theta_day", True),
+        ("Value,<br>$", "value", 1),
+        ("Delta,<br>$ per 1 %", "dollar_delta", 100),
+        ("Gamma,<br>$ per (1 %)²", "dollar_gamma_1pct", 100),
+        ("Vega,<br>$ per pt", "vega_point", 1),
+        ("Theta,<br>$ per day", "theta_day", 1),
     )
     head = "".join(f'<th scope="col">{name}</th>' for name, _, _ in columns)
     rows = []
     for name, row in greeks.iterrows():
         tone = ' class="wb-total"' if name == "Book" else ' class="wb-here"' if name == chosen else ""
-        cells = "".join(
-            f"<td>{written(row[key] / (100 if key == 'dollar_delta' else 1))}</td>" for _, key, _ in columns
-        )
+        cells = "".join(f"<td>{written(row[key] / divisor)}</td>" for _, key, divisor in columns)
         rows.append(f'<tr{tone}><th scope="row">{escape(str(name))}</th>{cells}</tr>')
     return (
         '<div class="wb-title"><h2>Exposure</h2><span>by underlying</span></div>'
         f'<table><thead><tr><th scope="col">Underlying</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    )
+
+
+def earned_html(book: pd.DataFrame) -> str:
+    """Return profit and loss of the open positions by underlying, worst last session first."""
+    totals = book.groupby("underlying")[["day_pnl", "pnl"]].sum(min_count=1).sort_values("day_pnl")
+    room = float(totals["day_pnl"].abs().max()) if len(totals) else 0.0
+    rows = "".join(
+        f'<tr><th scope="row">{escape(str(name))}</th><td class="wb-side">{_bar(row["day_pnl"], room)}</td>'
+        f'<td class="{_sign(row["day_pnl"])}">{written(row["day_pnl"], signed=True)}</td>'
+        f'<td class="{_sign(row["pnl"])}">{written(row["pnl"], signed=True)}</td></tr>'
+        for name, row in totals.iterrows()
+    )
+    return (
+        '<div class="wb-title wb-next"><h2>Earned</h2><span>open positions, worst last session first</span></div>'
+        '<table><thead><tr><th scope="col">Underlying</th><th scope="col" colspan="2">Last session, $</th>'
+        f'<th scope="col">Since first fill, $</th></tr></thead><tbody>{rows}</tbody></table>'
     )
 
 
@@ -194,13 +210,14 @@ def detail_html(legs: pd.DataFrame, underlying: str) -> str:
     rows = "".join(_leg_row(leg) for leg in legs.to_dict("records"))
     return (
         f'<dl class="wb-facts">{strip}</dl><div class="wb-scroll"><table><thead><tr><th scope="col">Position</th>'
-        f'<th scope="col">Quantity</th><th scope="col">Mark,<br>$</th><th scope="col">Value,<br>$</th>'
+        f'<th scope="col">Quantity</th><th scope="col" class="wb-wide">Mark,<br>$</th>'
+        f'<th scope="col" class="wb-wide">Value,<br>$</th>'
         f'<th scope="col">P&amp;L,<br>$</th><th scope="col">Implied<br>vol, %</th><th scope="col">Days</th>'
-        f'<th scope="col">Strategy</th></tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<th scope="col" class="wb-wide">Strategy</th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 
-def _leg_row(leg: dict[str, Any]) -> str:
+def _leg_row(leg: Any) -> str:
     option = leg["kind"] != "share"
     cells = (
         written(leg["quantity"]),
@@ -211,7 +228,8 @@ def _leg_row(leg: dict[str, Any]) -> str:
         written(leg["years"] * 365) if option else "",
         escape(str(leg.get("strategy") or "")),
     )
-    row = "".join(f"<td>{cell}</td>" for cell in cells)
+    wide = (1, 2, 6)  # left out where the page is narrow
+    row = "".join(f"<td{' class=wb-wide' if i in wide else ''}>{cell}</td>" for i, cell in enumerate(cells))
     return f'<tr><th scope="row">{escape(str(leg["description"]))}</th>{row}</tr>'
 
 

@@ -13,13 +13,13 @@ COLUMNS: tuple[tuple[str, str, str, int, int], ...] = (
     ("quantity", "Quantity", "whole", 70, 4),
     ("price", "Mark, $", "price", 70, 5),
     ("value", "Value, $", "money", 80, 5),
-    ("day_pnl", "P&L last session, $", "gain", 90, 3),
+    ("day_pnl", "P&L last<br>session, $", "gain", 90, 3),
     ("pnl", "P&L, $", "gain", 80, 0),
-    ("delta_percent", "Delta, $ per 1 %", "money", 76, 6),
-    ("theta_day", "Theta, $ per day", "money", 76, 7),
-    ("vega_point", "Vega, $ per pt", "money", 76, 7),
-    ("volatility_percent", "Implied vol, %", "volatility", 66, 8),
-    ("scenario_pnl", "Scenario P&L, $", "gain", 90, 2),
+    ("delta_percent", "Delta,<br>$ per 1 %", "money", 76, 6),
+    ("theta_day", "Theta,<br>$ per day", "money", 76, 7),
+    ("vega_point", "Vega,<br>$ per pt", "money", 76, 7),
+    ("volatility_percent", "Implied<br>vol, %", "volatility", 66, 8),
+    ("scenario_pnl", "Scenario<br>P&L, $", "gain", 90, 2),
     ("state", "State", "state", 80, 1),
 )
 SUMMED = ("value", "day_pnl", "pnl", "delta_percent", "theta_day", "vega_point", "scenario_pnl")
@@ -32,10 +32,10 @@ STATES = {
     "expired": "expired",
 }
 
-# One rule for all numbers, run by the browser: value, digits and sign come in through the template.
+# One rule for all numbers, run by the browser, which rounds halves to even as Python does.
 _NUMBER = """<% var missing = value === null || value === undefined || Number.isNaN(value);
 var digits = {digits}, size = missing ? "" : Math.abs(value).toLocaleString("en-US",
-  {{minimumFractionDigits: digits, maximumFractionDigits: digits}});
+  {{minimumFractionDigits: digits, maximumFractionDigits: digits, roundingMode: "halfEven"}});
 var zero = !missing && Number(Math.abs(value).toFixed(digits)) === 0;
 var sign = missing || zero ? "" : value < 0 ? "\\u2212" : {plus};
 var tone = missing ? "missing" : {tone}; %>"""

@@ -1,7 +1,7 @@
 // Light and dark: the reader's preference, or the choice kept from last time. Figures follow in the browser.
 (() => {
   "use strict";
-  const KEY = "workbench-theme", TAG = "workbench";
+  const KEY = "workbench-theme", TAG = "workbench", NARROW = "workbench-narrow";
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
 
@@ -31,25 +31,46 @@
     }
     model.setv(changed, {sync: false});
   };
+  // Some properties have a second value for pages as narrow as a telephone.
+  const narrow = matchMedia("(max-width: 640px)");
+  const fit = (model) => {
+    const tag = model.tags?.find((tag) => tag && (tag instanceof Map ? tag.has(NARROW) : Object.hasOwn(tag, NARROW)));
+    if (!tag) return;
+    const less = Object.fromEntries(entries(tag instanceof Map ? tag.get(NARROW) : tag[NARROW]));
+    model.wide ??= Object.fromEntries(Object.keys(less).map((name) => [name, model[name]]));
+    model.setv(narrow.matches ? less : model.wide, {sync: false});
+  };
   const dressAll = () => {
     for (const doc of window.Bokeh?.documents ?? []) {
-      for (const model of doc._all_models?.values() ?? []) dress(model);
+      for (const model of doc._all_models?.values() ?? []) { dress(model); fit(model); }
     }
-    for (const button of document.querySelectorAll("[data-wb-choose]")) press(button);
   };
-  const press = (button) =>
-    button.setAttribute("aria-pressed", String(button.dataset.wbChoose === (isDark() ? "dark" : "light")));
 
   // A page that is being built dresses its figures before they are seen.
   let due = false;
   const soon = () => { if (!due) { due = true; queueMicrotask(() => { due = false; dressAll(); }); } };
+  // What the reader lets go is marked as being worked on at once; the answer takes the mark away.
+  const noticed = (event) => {
+    if (event.kind === "RootAdded") { soon(); setTimeout(tellOpened, 300); }
+    if (event.kind !== "ModelChanged") return;
+    if (event.attr === "children" || event.attr === "elements") soon();
+    if (event.attr === "value_throttled") root.dataset.wbBusy = "";
+    if (event.attr === "text") delete root.dataset.wbBusy;
+  };
+  // A kernel kept ready made this page some time ago; it is told when the page is really opened.
+  const tellOpened = () => {
+    for (const doc of window.Bokeh?.documents ?? []) {
+      const model = doc.get_model_by_name("workbench-opened");
+      if (model && !model.told) { model.told = true; model.value = Date.now() / 1000; }
+    }
+  };
   window.workbench = {
     watch() {
       const documents = window.Bokeh?.documents;
       if (!documents || documents.watched) return;
       const push = documents.push;
       documents.watched = true;
-      const listen = (doc) => { doc.on_change((event) => { if (event.kind === "RootAdded") soon(); }); soon(); };
+      const listen = (doc) => { doc.on_change(noticed); soon(); };
       documents.push = function (...added) {
         // A document joins the list before it is whole.
         queueMicrotask(() => added.forEach(listen));
@@ -66,4 +87,5 @@
     isDark,
   };
   system.addEventListener("change", dressAll);
+  narrow.addEventListener("change", dressAll);
 })();
