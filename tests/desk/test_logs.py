@@ -20,8 +20,6 @@ def own_process_state(monkeypatch):
     token = logs._correlation.set(None)
     monkeypatch.setenv(logs.CORRELATION_VARIABLE, "")
     yield
-    if logs._sink.handler is not None:
-        logging.getLogger().removeHandler(logs._sink.handler)
     logs._correlation.reset(token)
 
 
@@ -101,7 +99,7 @@ def test_pythons_own_log_joins_ours_from_warning_upwards(tmp_path):
     logging.getLogger("apscheduler").warning("job %s missed", "x")
     logging.getLogger("apscheduler").info("noise")
     broken = logging.LogRecord("broken", logging.WARNING, "f.py", 1, "%d", ("no number",), None)
-    logs._sink.handler.emit(broken)
+    logs._handler.emit(broken)
     assert [(line["logger"], line["event"]) for line in lines_of(tmp_path)] == [
         ("apscheduler", "job x missed"),
         ("broken", "%d"),
@@ -180,3 +178,19 @@ def test_only_the_newest_files_are_kept(tmp_path):
     kept = sorted(path.name for path in (tmp_path / "logs").iterdir() if not path.name.endswith(".lock"))
     assert kept == ["a.jsonl.1", "a.jsonl.2", "a.jsonl.3"]
     assert '"number": 49' in (tmp_path / "logs" / "a.jsonl.1").read_text()
+
+
+def test_the_path_of_one_command_is_found_by_its_id_with_duckdb(tmp_path):
+    import duckdb
+
+    logs.configure_logging(tmp_path)
+    for name in ("first", "second"):
+        logs.bind_correlation_id(name)
+        logs.get_logger("desk").info("loaded", rows=3)
+        logs.get_logger("outbox").warning("message_not_delivered", message="m1", share=float("nan"))
+    path = str(tmp_path / "logs" / logs.LOG_FILE)
+    found = duckdb.sql(
+        "select logger, event from read_json(?, format='newline_delimited') where correlation_id = 'second'",
+        params=[path],
+    ).fetchall()
+    assert found == [("desk", "loaded"), ("outbox", "message_not_delivered")]

@@ -87,7 +87,6 @@ class _Sink:
 
     file: LogFile | None = None
     level: int = _LEVELS["INFO"]
-    handler: logging.Handler | None = None
 
 
 _sink = _Sink()
@@ -109,9 +108,8 @@ def configure_logging(home: str | os.PathLike[str], level: str = "INFO") -> Path
     path = Path(home) / "logs" / LOG_FILE
     _sink.file = LogFile(path)
     _sink.level = _LEVELS[level]
-    if _sink.handler is None:
-        _sink.handler = _StandardHandler()
-        logging.getLogger().addHandler(_sink.handler)
+    # A handler that is there already is not added twice.
+    logging.getLogger().addHandler(_handler)
     return path
 
 
@@ -229,3 +227,6 @@ class _StandardHandler(logging.Handler):
         method = record.levelname.lower() if record.levelname in _LEVELS else "warning"
         extra = {"exc_info": record.exc_info} if record.exc_info else {}
         getattr(get_logger(record.name), method)(message, **extra)
+
+
+_handler = _StandardHandler()
