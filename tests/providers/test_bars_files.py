@@ -210,7 +210,7 @@ def test_columns_that_do_not_fit_are_named(file, change, columns, error, complai
 
 def test_a_column_may_be_ignored_or_renamed(file):
     path = file(PLAIN.replace("volume", "Close", 1))
-    assert np.isnan(read_bars_file(path, columns={"Close": None}).rows["volume"]).all()
+    assert np.isnan(read_bars_file(path, columns={"Close": "ignore"}).rows["volume"]).all()
     assert read_bars_file(path, columns={"Close": "volume"}).rows["volume"].iloc[0] == 110210810
 
 

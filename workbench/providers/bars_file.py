@@ -21,7 +21,7 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 def bars_from_table(
     table: RawTable,
     *,
-    columns: Mapping[str, str | None] | None = None,
+    columns: Mapping[str, str] | None = None,
     time_zone: str | None = None,
     symbol: str | None = None,
 ) -> ParsedFile:

@@ -20,7 +20,7 @@ _MULTIPLIER = 100.0
 def chain_from_table(
     table: RawTable,
     *,
-    columns: Mapping[str, str | None] | None = None,
+    columns: Mapping[str, str] | None = None,
     time_zone: str | None = None,
     calendar: str = "XNYS",
     exercise: str | None = None,

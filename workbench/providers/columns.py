@@ -82,6 +82,7 @@ FILL_NAMES = {
 }  # fmt: skip
 # Amounts that are paid together; any other of our columns comes from one of theirs.
 _ADDED_UP = frozenset({"fees"})
+_IGNORE = "ignore"
 _DATE_NAMES = frozenset({"date", "day", "tradedate", "quotedate"})
 
 
@@ -114,7 +115,7 @@ class ChosenColumns:
 def choose_columns(
     headers: Sequence[str],
     known: Mapping[str, Sequence[str]],
-    mapping: Mapping[str, str | None] | None,
+    mapping: Mapping[str, str] | None,
     *,
     file: str,
 ) -> ChosenColumns:
@@ -128,7 +129,7 @@ def choose_columns(
         Our columns, each with the names that vendors give it.
     mapping : mapping, optional
         Their header to ours; it wins over the guess. ``"time:%d/%m/%Y"`` also says how dates are written,
-        ``"close:1.234,56"`` how numbers are, and None ignores a column.
+        ``"close:1.234,56"`` how numbers are, and ``"ignore"`` leaves a column out.
     file : str
         Named in messages.
 
@@ -143,7 +144,7 @@ def choose_columns(
     formats: dict[str, str] = {}
     for header, target in (mapping or {}).items():
         _require_header(header, headers, file)
-        if target is None:
+        if target == _IGNORE:
             continue
         name, _, pattern = target.partition(":")
         _require_ours(name, known, header)
@@ -203,7 +204,7 @@ def _only_one(found: Sequence[str], name: str, file: str) -> str:
         return own[0] if own else found[0]
     raise DataFormatError(
         f"In {file} both `{found[0]}` and `{found[1]}` could be `{name}`; ignore one, "
-        f"as in columns={{'{found[1]}': None}}."
+        f"as in columns={{'{found[1]}': '{_IGNORE}'}}."
     )
 
 

@@ -22,7 +22,7 @@ from workbench.providers.parsed import ParsedFile
 from workbench.providers.tables import read_table, table_from_frame
 
 PathText = str | PathLike[str]
-Columns = Mapping[str, str | None] | None
+Columns = Mapping[str, str] | None
 
 _ENDINGS = (".csv", ".csv.gz", ".txt", ".parquet")
 
@@ -44,7 +44,7 @@ def read_bars_file(
     columns : mapping, optional
         Their header to ours (symbol, time, open, high, low, close, volume, dividend, split), where the
         guess fails. ``"time:%d/%m/%Y"`` says how dates are written, ``"close:1.234,56"`` how numbers are,
-        None ignores a column.
+        ``"ignore"`` leaves a column out.
     time_zone : str, optional
         Zone of times within the day that tell no zone. Dates alone are session dates and need none.
     encoding : str, optional
@@ -212,8 +212,8 @@ class FilesProvider:
 
     @property
     def label(self) -> str:
-        """The source as it is shown beside figures: the folder's name."""
-        return f"files in {self._folder.name}"
+        """The source as it is shown beside figures: the folder and the one around it."""
+        return f"files in {self._folder.absolute().parent.name}/{self._folder.name}"
 
     def symbols(self) -> list[str]:
         """Return the symbols of all files, in order."""

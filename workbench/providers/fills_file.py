@@ -29,7 +29,7 @@ _IDENTITY = ("account", "time", "symbol", "quantity", "price", "currency")
 def fills_from_table(
     table: RawTable,
     *,
-    columns: Mapping[str, str | None] | None = None,
+    columns: Mapping[str, str] | None = None,
     time_zone: str | None = None,
     calendar: str = "XNYS",
     account: str = "main",

@@ -79,7 +79,7 @@ class RowReader:
         self,
         table: RawTable,
         known: Mapping[str, Sequence[str]],
-        mapping: Mapping[str, str | None] | None,
+        mapping: Mapping[str, str] | None,
         *,
         required: Sequence[str],
         numbers: Sequence[str],
