@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.alerts import AlertRule, Facts, FailedRun, PriceFact, alert_message, alert_messages, evaluate
+from workbench.errors import ArgumentError
 
 CLOSE = datetime(2013, 3, 1, 21, tzinfo=UTC)
 SESSION = date(2013, 3, 1)
@@ -200,5 +201,5 @@ def test_text_from_outside_is_kept_as_data_and_a_title_stays_on_one_line():
 
 
 def test_a_rule_that_did_not_fire_has_no_message():
-    with pytest.raises(ValueError, match="The rule is quiet"):
+    with pytest.raises(ArgumentError, match="The rule is quiet"):
         alert_message(evaluate(rule(price(">", 1000)), facts(1.0)))

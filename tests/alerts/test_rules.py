@@ -75,6 +75,7 @@ def test_only_channels_that_deliver_are_named():
 
 PRICE = SEED["conditions"][0]
 BOOK = {"type": "book", "operator": ">", "value": 1}
+CROSSING_VAR = BOOK | {"measure": "var", "operator": "crosses_above"}
 WRONG_NUMBERS = ["180", True, None, [], {}, float("nan"), float("inf"), 1e16, 10**400]
 MALFORMED = [
     ("no `conditions`", {}),
@@ -87,6 +88,7 @@ MALFORMED = [
     ("`conditions[0]` is of type null", SEED | {"conditions": [{}]}),
     ("`conditions[0]` is of type 'prize'", SEED | {"conditions": [PRICE | {"type": "prize"}]}),
     ("`conditions[1].operator` is 'above'", SEED | {"conditions": [PRICE, PRICE | {"operator": "above"}]}),
+    ("is 'crosses_above'; give '>', '>=', '<' or '<='", {"conditions": [CROSSING_VAR]}),
     ("`conditions[0].operator` is null", SEED | {"conditions": [PRICE | {"operator": None}]}),
     ("no `conditions[0].value`", SEED | {"conditions": [{"type": "price", "operator": ">"}]}),
     ("no `conditions[0].operator`", SEED | {"conditions": [{"type": "price", "value": 1}]}),

@@ -7,6 +7,7 @@ one line; escaping belongs to the page that shows them.
 from typing import Any
 
 from workbench.alerts.evaluation import Evaluation, Firing, Observation
+from workbench.errors import ArgumentError
 
 _LONGEST_TITLE = 200
 _LONGEST_ERROR = 2000
@@ -27,26 +28,24 @@ def alert_message(fired: Evaluation | Firing) -> dict[str, Any]:
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If the evaluation did not fire.
     """
-    firing = fired
     if isinstance(fired, Evaluation):
         if not fired.firings:
-            raise ValueError(f"The rule is {fired.status}; only one that fired has a message.")
-        firing = fired.firings[0]
-    assert isinstance(firing, Firing)  # noqa: S101  (for the type checker; the branch above made it so)
+            raise ArgumentError(f"The rule is {fired.status}; only one that fired has a message.")
+        return alert_message(fired.firings[0])
     return {
-        "name": firing.rule,
-        "severity": firing.severity,
-        "kind": firing.kind,
-        "symbol": firing.symbol,
-        "fact_key": firing.fact_key,
-        "title": _one_line(_title(firing)),
-        "body": _body(firing),
-        "facts": [_fact(observation) for observation in firing.observations],
-        "as_of": firing.as_of.isoformat(),
-        "session": firing.session.isoformat(),
+        "name": fired.rule,
+        "severity": fired.severity,
+        "kind": fired.kind,
+        "symbol": fired.symbol,
+        "fact_key": fired.fact_key,
+        "title": _one_line(_title(fired)),
+        "body": _body(fired),
+        "facts": [_fact(observation) for observation in fired.observations],
+        "as_of": fired.as_of.isoformat(),
+        "session": fired.session.isoformat(),
     }
 
 

@@ -22,7 +22,8 @@ from pydantic import (
 from workbench.alerts.measures import MEASURES
 from workbench.errors import RuleError
 
-Operator = Literal[">", ">=", "<", "<=", "crosses_above", "crosses_below"]
+Operator = Literal[">", ">=", "<", "<="]
+PriceOperator = Literal[">", ">=", "<", "<=", "crosses_above", "crosses_below"]
 # bool is an int to Python, and text that looks like a number is a typing error in a document.
 Number = StrictInt | StrictFloat
 # Where a message can be delivered today; a document may name the others for the day they exist.
@@ -50,7 +51,6 @@ class _Document(BaseModel):
 
 
 class _Comparison(_Document):
-    operator: Operator
     value: Number
 
     @field_validator("value")
@@ -69,12 +69,15 @@ class PriceCondition(_MarketCondition):
     """The last price of an instrument against a value, in its currency per unit."""
 
     type: Literal["price"]
+    # Only a price comes with its value of the session before.
+    operator: PriceOperator
 
 
 class ChangeCondition(_MarketCondition):
     """The change of a price since the session before, as a fraction (-0.05 is -5 %)."""
 
     type: Literal["change"]
+    operator: Operator
 
     @field_validator("value")
     @classmethod
@@ -88,12 +91,14 @@ class VolumeCondition(_MarketCondition):
     """The volume of the session against a value, in units traded."""
 
     type: Literal["volume"]
+    operator: Operator
 
 
 class BookCondition(_Comparison):
     """A figure of the whole book against a value, in the unit that `MEASURES` states."""
 
     type: Literal["book"]
+    operator: Operator
     measure: Literal[
         "value",
         "pnl",
