@@ -3,9 +3,10 @@
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from workbench.channels import Channel
+from workbench.channels import Channel, FileChannel, InboxChannel
 from workbench.desk.logs import get_logger
 from workbench.store import Ledger, OutboxMessage
 
@@ -24,6 +25,13 @@ class DeliveryCounts:
     delivered: int = 0
     retried: int = 0
     dead: int = 0
+
+
+def open_channels(ledger: Ledger, home: Path) -> dict[str, Channel]:
+    """Return a desk's channels by name: files under ``<home>/alerts``, and the inbox of its ledger."""
+    file = FileChannel(home / "alerts")
+    inbox = InboxChannel(lambda key, payload: ledger.inbox.put(key, payload, datetime.now(UTC)))
+    return {file.name: file, inbox.name: inbox}
 
 
 def deliver_due(

@@ -68,7 +68,7 @@ def _key_figures(data: MorningRisk) -> list[dict[str, str]]:
         _figure("P&L", head.pnl, "since first fill", signed=True),
         _figure("Value", head.book_value, "of the book"),
         _figure("Delta", head.dollar_delta, "net, of spot"),
-        _figure(f"VaR {level}", head.value_at_risk, f"1 day, {head.observations} seen"),
+        _figure(f"VaR {level}", head.value_at_risk, f"{head.observations} sessions"),
         _figure(f"ES {level}", head.expected_shortfall, "beyond VaR"),
         _figure("Worst cell", head.worst_pnl, worst, signed=True),
     ]
@@ -249,7 +249,7 @@ def _greeks(data: MorningRisk) -> dict[str, Any] | None:
     if len(parts) > 1 and whole and parts["dollar_delta"].notna().any():
         largest = int(parts["dollar_delta"].abs().fillna(0.0).to_numpy().argmax())
         amount = written(parts["dollar_delta"].iloc[largest])
-        title = f"{parts.index[largest]} carries most of the delta, {amount} of {written(whole)} $"
+        title = f"{parts.index[largest]} has the largest delta, {amount} $; the book has {written(whole)} $"
     return {"title": title, "rows": rows}
 
 
