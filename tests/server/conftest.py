@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,6 +37,12 @@ class Server:
 
     def known(self, path: str) -> str:
         return f"{self.at(path)}{'&' if '?' in path else '?'}token={self.token}"
+
+    def log_in(self, reader, password: str, after: str = "/"):
+        """Send the login form as a browser does, with the hidden field that the form holds."""
+        form = reader.get(self.at(f"/login?next={after}")).text
+        hidden = re.search(r'name="_xsrf" value="([^"]+)"', form).group(1)
+        return reader.post(self.at(f"/login?next={after}"), data={"password": password, "_xsrf": hidden})
 
 
 @contextlib.contextmanager

@@ -37,7 +37,9 @@ def page(server):
     with httpx.Client(timeout=60) as reader:
         answer = reader.get(server.known("/voila/render/book.ipynb"))
         assert answer.status_code == 200
-        config = re.search(r'id="jupyter-config-data" type="application/json">(.*?)</script>', answer.text, re.S)
+        config = re.search(
+            r'id="jupyter-config-data" type="application/json">(.*?)</script>', answer.text, re.S
+        )
         yield answer, json.loads(config.group(1)), dict(reader.cookies)
 
 
@@ -86,17 +88,21 @@ def test_a_header_opens_a_page_too(server):
 
 
 def test_a_login_takes_the_token_and_refuses_a_wrong_one(server):
-    assert httpx.get(server.at("/login")).status_code == 200
-    assert httpx.post(server.at("/login"), data={"password": "wrong"}).status_code == 401
     with httpx.Client() as reader:
-        answer = reader.post(server.at("/login?next=/workbench/reports/"), data={"password": server.token})
+        assert server.log_in(reader, "wrong").status_code == 401
+        assert reader.get(server.at("/")).status_code == 403
+        answer = server.log_in(reader, server.token, after="/workbench/reports/")
         assert (answer.status_code, answer.headers["location"]) == (302, "/workbench/reports/")
         assert reader.get(server.at("/workbench/reports/")).status_code == 200
 
 
+def test_a_login_without_its_hidden_field_is_refused(server):
+    assert httpx.post(server.at("/login"), data={"password": server.token}).status_code == 403
+
+
 def test_a_login_sends_nobody_to_another_host(server):
-    answer = httpx.post(server.at("/login?next=//evil.example/x"), data={"password": server.token})
-    assert answer.headers["location"] == "/"
+    with httpx.Client() as reader:
+        assert server.log_in(reader, server.token, after="//evil.example/x").headers["location"] == "/"
 
 
 def test_another_host_name_is_refused_on_loopback(server):
@@ -179,9 +185,23 @@ def kernel_socket(server, kernel, **options):
 
 
 def message(kind: str, content: dict) -> str:
-    header = {"msg_id": uuid.uuid4().hex, "msg_type": kind, "username": "", "session": "s", "version": "5.3", "date": ""}
+    header = {
+        "msg_id": uuid.uuid4().hex,
+        "msg_type": kind,
+        "username": "",
+        "session": "s",
+        "version": "5.3",
+        "date": "",
+    }
     return json.dumps(
-        {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell", "buffers": []}
+        {
+            "header": header,
+            "parent_header": {},
+            "metadata": {},
+            "content": content,
+            "channel": "shell",
+            "buffers": [],
+        }
     )
 
 
@@ -208,7 +228,9 @@ def test_a_viewer_cannot_run_code_in_the_kernel(server, page, tmp_path):
         headers = {"Authorization": f"token {server.token}"}
         answers = []
         async with kernel_socket(server, page[1]["kernelId"], additional_headers=headers) as socket:
-            await socket.send(message("execute_request", {"code": code, "silent": False, "store_history": False}))
+            await socket.send(
+                message("execute_request", {"code": code, "silent": False, "store_history": False})
+            )
             await socket.send(message("kernel_info_request", {}))
             while "kernel_info_reply" not in answers:
                 answers.append(json.loads(await asyncio.wait_for(socket.recv(), 20))["header"]["msg_type"])

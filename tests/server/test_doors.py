@@ -10,9 +10,10 @@ import pytest
 
 from workbench.errors import ServerSettingsError
 from workbench.server.assets import asset_urls, panel_scripts
-from workbench.server.dashboards import keep_handed_out_kernels, list_dashboards, prepare_environment
+from workbench.server.dashboards import keep_handed_out_kernels, prepare_environment
 from workbench.server.doors import check_door, is_loopback
 from workbench.server.lab import copy_notebooks
+from workbench.server.listing import list_dashboards
 from workbench.server.reports import find_report_file, report_runs
 from workbench.server.shell import bare_page, page
 
@@ -28,14 +29,14 @@ def test_addresses_of_this_machine_alone_are_loopback(host):
 @pytest.mark.parametrize("host", ["0.0.0.0", "", "::", "192.168.1.5", "desk.example", "127.0.0.1.example"])
 def test_any_other_host_needs_tls_and_a_login(host, tmp_path):
     assert not is_loopback(host)
-    with pytest.raises(ServerSettingsError, match="needs TLS .* and a login"):
+    with pytest.raises(ServerSettingsError, match=r"needs TLS .* and a login"):
         check_door(host=host, **NOTHING)
     with pytest.raises(ServerSettingsError, match="needs TLS"):
         check_door(host=host, **{**NOTHING, "password_hash": "argon2:x"})
 
 
 def test_half_a_pair_of_tls_files_is_refused(tmp_path):
-    with pytest.raises(ServerSettingsError, match="`server.private_key` is not set"):
+    with pytest.raises(ServerSettingsError, match=r"`server\.private_key` is not set"):
         check_door(host="127.0.0.1", **{**NOTHING, "certificate": tmp_path / "c.pem"})
 
 
@@ -101,7 +102,9 @@ def test_a_users_notebook_is_never_overwritten(monkeypatch, tmp_path):
 
 
 def test_dashboards_are_listed_by_title_and_broken_ones_by_name(tmp_path):
-    (tmp_path / "book.ipynb").write_text(json.dumps({"metadata": {"title": "Book", "description": "All of it"}}))
+    (tmp_path / "book.ipynb").write_text(
+        json.dumps({"metadata": {"title": "Book", "description": "All of it"}})
+    )
     (tmp_path / "delta_monitor.ipynb").write_text("not json")
     (tmp_path / ".ipynb_checkpoints").mkdir()
     (tmp_path / ".ipynb_checkpoints" / "book.ipynb").write_text("{}")

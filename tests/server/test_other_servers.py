@@ -61,8 +61,8 @@ def test_with_tls_and_a_password_the_pages_open_by_either(run_server, tmp_path, 
         assert server.url.startswith("https://")
         with httpx.Client(verify=trusted) as reader:
             assert reader.get(server.at("/")).status_code == 403
-            assert reader.post(server.at("/login"), data={"password": "wrong horse"}).status_code == 401
-            answer = reader.post(server.at("/login"), data={"password": "correct horse"})
+            assert server.log_in(reader, "wrong horse").status_code == 401
+            answer = server.log_in(reader, "correct horse")
             assert "Secure" in answer.headers["set-cookie"]
             assert reader.get(server.at("/")).status_code == 200
         assert httpx.get(server.known("/"), verify=trusted).status_code == 200
@@ -129,7 +129,9 @@ def test_our_own_server_on_the_port_is_recognised_and_its_address_given(tmp_path
 
 
 def test_a_note_that_a_kill_left_behind_is_not_believed(tmp_path):
-    finished = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    finished = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
+    )
     note = write_note(tmp_path, "lab", url="http://127.0.0.1:1/", port=1)
     text = note_path(tmp_path, "lab").read_text()
     note_path(tmp_path, "lab").write_text(text.replace(str(note.process), finished.stdout.strip()))

@@ -1,42 +1,38 @@
 """`workbench serve`: the dashboards by Voila, for viewers, who cannot run code in its kernels."""
 
-import asyncio
-import json
 import logging
 import os
 import signal
 import webbrowser
 from collections.abc import Callable
 from datetime import UTC, datetime
-from html import escape
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import tornado.httpserver
 import tornado.ioloop
 import tornado.web
-from jupyter_server.base.handlers import JupyterHandler
-from jupyter_server.utils import url_path_join
 from traitlets.config import Config
 from voila.app import Voila
 from voila.request_info_handler import RequestInfoSocketHandler
 from voila.tornado.contentshandler import VoilaContentsHandler
 from voila.tornado.treehandler import TornadoVoilaTreeHandler
 
-from workbench.security import new_token, redact, remember_secret
+from workbench.security import new_token, remember_secret
 from workbench.server.assets import TEMPLATES, asset_handlers, asset_urls, panel_scripts
 from workbench.server.doors import (
+    OWN_ERROR_PAGES,
     LoginHandler,
     check_door,
     guard_application,
     is_loopback,
     tls_context,
 )
+from workbench.server.listing import ListHandler
+from workbench.server.logs import log_request, redact_logs
 from workbench.server.reports import report_handlers
 from workbench.server.runtime import address, listen, remove_note, write_note
-from workbench.server.shell import PLACES, page
+from workbench.server.shell import PLACES
 from workbench.settings import home_folder, project_folder
 
 # Every other lab extension would be loaded by each page; without the first the page stays blank.
@@ -45,7 +41,6 @@ EXTENSIONS = [
     "@jupyter-widgets/jupyterlab-manager",
     "@bokeh/jupyter_bokeh",
 ]
-LOG = logging.getLogger("workbench.server")
 SECRET_VARIABLES = ("WORKBENCH_SERVER__TOKEN", "WORKBENCH_SERVER__PASSWORD_HASH", "JUPYTER_TOKEN")
 
 
@@ -110,6 +105,7 @@ def serve_dashboards(
     )  # fmt: skip
     Dashboards.clear_instance()
     app = Dashboards.instance(config=config, log_level=logging.WARNING)
+    redact_logs(app.log)
     app.home = folder
     app.sockets = sockets
     app.tls = tls_context(cert_file, key_file) if cert_file and key_file else None
@@ -241,6 +237,7 @@ class Dashboards(Voila):
             "allow_unauthenticated_access": False,
             "allow_remote_access": not is_loopback(self.ip),
             "local_hostnames": ["localhost", "127.0.0.1", "::1"],
+            OWN_ERROR_PAGES: True,
             "log_function": log_request,
             "headers": {"Referrer-Policy": "same-origin"},
             # Scripts of 700 KB cross a network faster compressed; on loopback it would only cost time.
@@ -275,15 +272,6 @@ class Dashboards(Voila):
             self.stop()
 
 
-def log_request(handler: tornado.web.RequestHandler) -> None:
-    """Log what failed, without the token that an address may carry."""
-    status = handler.get_status()
-    if status >= HTTPStatus.BAD_REQUEST:
-        request = handler.request
-        address, spent = redact(request.uri or ""), 1000 * request.request_time()
-        LOG.warning("%d %s %s %.0f ms", status, request.method, address, spent)
-
-
 def keep_handed_out_kernels(manager: Any) -> None:
     """Count a pre-heated kernel's idle time from when it is handed out, not from when it was made ready.
 
@@ -297,60 +285,3 @@ def keep_handed_out_kernels(manager: Any) -> None:
         return handed_out
 
     manager.get_rendered_notebook = handing_out
-
-
-class ListHandler(JupyterHandler):
-    """The list of dashboards."""
-
-    def initialize(self, dashboards: str) -> None:
-        """Take the folder of the dashboards."""
-        self._dashboards = Path(dashboards)
-
-    @tornado.web.authenticated
-    async def get(self) -> None:
-        """Answer with the list."""
-        found = await asyncio.to_thread(list_dashboards, self._dashboards)
-        self.set_header("Cache-Control", "no-store")
-        self.finish(page("Dashboards", _list_html(found, self.base_url), base_url=self.base_url))
-
-
-def list_dashboards(folder: Path) -> list[tuple[str, str, str]]:
-    """Return path below the folder, title and description of each dashboard.
-
-    Title and description are the notebook's metadata ``title`` and ``description``, else its file name.
-    """
-    found = []
-    for file in sorted(folder.rglob("*.ipynb")):
-        path = file.relative_to(folder)
-        if any(part.startswith(".") for part in path.parts):
-            continue
-        try:
-            metadata = json.loads(file.read_text(encoding="utf-8")).get("metadata", {})
-        except (OSError, ValueError):
-            metadata = {}
-        title = metadata.get("title") or file.stem.replace("_", " ").capitalize()
-        found.append((path.as_posix(), str(title), str(metadata.get("description", ""))))
-    return found
-
-
-def _list_html(found: list[tuple[str, str, str]], base_url: str) -> str:
-    if not found:
-        return (
-            '<section class="wb-card"><p class="wb-state">There is no dashboard; '
-            "install the project again, then load this page again.</p></section>"
-        )
-    rows = "".join(
-        f'<tr><th scope="row"><a href="{escape(_page_address(base_url, path))}">{escape(title)}</a></th>'
-        f"<td>{escape(description)}</td></tr>"
-        for path, title, description in found
-    )
-    reports = escape(url_path_join(base_url, "workbench/reports/"))
-    last = (
-        f'<tr><th scope="row"><a href="{reports}">Reports</a></th><td>What the pipelines have made.</td></tr>'
-    )
-    head = '<thead><tr><th scope="col">Page</th><th scope="col">What it shows</th></tr></thead>'
-    return f'<section class="wb-card"><table>{head}<tbody>{rows}{last}</tbody></table></section>'
-
-
-def _page_address(base_url: str, path: str) -> str:
-    return str(url_path_join(base_url, "voila/render", quote(path)))

@@ -23,6 +23,15 @@ from tornado.websocket import WebSocketHandler
 from workbench.errors import ServerSettingsError
 from workbench.server.shell import bare_page, login_form
 
+OWN_ERROR_PAGES = "workbench_error_pages"
+_ERRORS: dict[int, tuple[str, str]] = {
+    HTTPStatus.FORBIDDEN: ("Not let in", "This address is closed to you. Log in, or ask for the token."),
+    HTTPStatus.NOT_FOUND: (
+        "Nothing here",
+        "There is nothing at this address. Choose from the list of pages.",
+    ),
+}
+
 
 def is_loopback(host: str) -> bool:
     """Return whether an address can only be reached from this machine."""
@@ -137,6 +146,13 @@ def _guarded(handler_class: type[RequestHandler]) -> type[RequestHandler]:
                 await prepared
             return None
 
+        def write_error(self, status_code: int, **options: Any) -> None:
+            if not self.settings.get(OWN_ERROR_PAGES) or issubclass(handler_class, APIHandler):
+                super().write_error(status_code, **options)
+            else:
+                self.set_header("Content-Type", "text/html; charset=utf-8")
+                self.finish(_error_page(status_code, self.settings["base_url"]))
+
     # Static handlers of Tornado lack what the identity provider reads from Jupyter's.
     for name, value in (
         ("token", property(lambda self: self.settings["identity_provider"].token)),
@@ -153,9 +169,8 @@ async def _is_known(handler: Any) -> bool:
     user = handler.settings["identity_provider"].get_user(handler)
     if inspect.isawaitable(user):
         user = await user
-    if user is not None:
-        # Later checks of the same request need not ask again.
-        handler.current_user = handler._jupyter_current_user = user
+    # Later checks of the same request need not ask again, and error pages ask too.
+    handler.current_user = handler._jupyter_current_user = user
     return user is not None
 
 
@@ -175,6 +190,11 @@ def _close(handler: Any) -> None:
     handler.set_header("Content-Type", "text/html; charset=utf-8")
     handler.set_header("Cache-Control", "no-store")
     handler.finish(bare_page("Not let in", why + form))
+
+
+def _error_page(status: int, base_url: str) -> str:
+    what, why = _ERRORS.get(status, ("That did not work", "The server could not answer; its log says why."))
+    return bare_page(what, f'<p>{why}</p><p><a href="{base_url}">All pages</a></p>')
 
 
 def _wanted(identity_provider: Any) -> str:

@@ -10,8 +10,14 @@ from typing import Any
 from traitlets.config import Config
 
 from workbench.security import new_token, remember_secret
-from workbench.server.dashboards import announce, path_of, prepare_environment, voila_configuration
+from workbench.server.dashboards import (
+    announce,
+    path_of,
+    prepare_environment,
+    voila_configuration,
+)
 from workbench.server.doors import LoginHandler, check_door, guard_application, is_loopback
+from workbench.server.logs import redact_logs
 from workbench.server.runtime import address, listen, remove_note, write_note
 from workbench.settings import home_folder, project_folder
 
@@ -81,6 +87,7 @@ def launch_lab(
     url = address(host, chosen_port, tls=cert_file is not None)
     server = LabApp.initialize_server(argv=[], config=config)
     guard_application(server.web_app)
+    redact_logs()
 
     def ready() -> None:
         write_note(folder, "lab", url=f"{url}lab", port=chosen_port)
