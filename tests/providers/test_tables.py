@@ -124,3 +124,9 @@ def test_a_file_that_is_not_there_and_a_folder_are_refused(tmp_path):
 def test_an_empty_frame_is_refused():
     with pytest.raises(DataFormatError, match="The frame has no rows"):
         table_from_frame(pd.DataFrame({"a": []}))
+
+
+def test_a_file_of_broken_lines_alone_is_told_line_by_line():
+    table = table_from_text('a,b\n"1,2\n', name="file.csv")
+    assert len(table) == 0
+    assert [line for line, *_ in table.broken] == [2]

@@ -191,6 +191,9 @@ def _parsed(body: str, separator: str, width: int) -> tuple[pa.Table, list[tuple
         return "skip"
 
     labels = [str(at) for at in range(width)]
+    if not body.strip("\n"):
+        # Every line was set aside already; the parser would call that an error.
+        return pa.table({label: pa.array([], pa.string()) for label in labels}), misshapen
     table = pa.csv.read_csv(
         pa.BufferReader(body.encode("utf-8")),
         # Row numbers are only known when one thread reads.
