@@ -22,8 +22,8 @@ FILLS = (
 KINDS = [(read_bars_file, BARS), (read_chain_file, CHAIN), (read_fills_file, FILLS)]
 # Bytes that mean something to a reader of CSV, of numbers or of dates.
 SCRAPS = [
-    b",", b'"', b"\n", b"\r", b"\t", b";", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"-", b".", b"1e999", b"NaN",
-    b"99999999999999999999", b"0000-00-00", b"inf", b"'", b"\xe9", b"O:", b"2021-13-45", b"", b" ",
+    b",", b'"', b"\n", b"\r", b"\t", b";", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"-", b".", b"1e999",
+    b"NaN", b"99999999999999999999", b"0000-00-00", b"inf", b"'", b"\xe9", b"O:", b"2021-13-45", b"", b" ",
     b"\x1f\x8b", b"12/13/14", b"24:00", b"T25:61Z", b"\xc3\xa9", b"1,234", b"%",
 ]  # fmt: skip
 
