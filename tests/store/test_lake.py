@@ -289,6 +289,7 @@ def test_the_latest_quote_of_each_contract_at_or_before_an_instant(lake):
     assert found["bid"].to_dict() == {call: 2.0, put: 4.0}
     assert found["expiry"].tolist() == [pd.Timestamp("2021-09-17")] * 2
     assert not found["modelled"].any()
+    assert found["last"].isna().all()  # the price of that name, not a time
     assert lake.read_latest_quotes("SPY", times[1])["bid"].tolist() == [2.0, 4.0]
     assert lake.read_latest_quotes("SPY", times[2], since=times[1])["symbol"].tolist() == [call]
     assert lake.read_latest_quotes(put)["bid"].tolist() == [4.0]

@@ -368,7 +368,9 @@ class Lake:
                 cursor.close()
 
     def _frame(self, query: reading.Query) -> pd.DataFrame:
-        return reading.aware(self._read(lambda cursor: cursor.execute(query.text, query.values).df()))
+        return reading.aware(
+            self._read(lambda cursor: cursor.execute(query.text, query.values).to_arrow_table())
+        )
 
     def _read(self, work: Callable[[duckdb.DuckDBPyConnection], Result]) -> Result:
         deadline = time.monotonic() + _READ_PATIENCE

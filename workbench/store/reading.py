@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import pandas as pd
+import pyarrow as pa
 
 from workbench.errors import ArgumentError, DateInputError
 from workbench.store.connection import quote_name
@@ -27,7 +28,7 @@ __all__ = [
 
 _OCC_LENGTH = 21
 _BARE_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-# Every instant column of the lake; the others of DuckDB's TIMESTAMP kind are dates.
+# Every instant of the lake; an option quote's `last` is a price and keeps its type.
 _INSTANTS = ("time", "recorded_at", "replaced_at", "first", "last")
 
 
@@ -169,11 +170,15 @@ def content_query(table: str, columns: Sequence[str]) -> Query:
     )
 
 
-def aware(frame: pd.DataFrame) -> pd.DataFrame:
-    """Give the UTC zone to the instants that the lake stores without one."""
-    for column in _INSTANTS:
-        if column in frame.columns:
-            frame[column] = frame[column].astype("datetime64[us]").dt.tz_localize("UTC")
+def aware(table: pa.Table) -> pd.DataFrame:
+    """Return rows as a frame, with the UTC zone that the lake's instants are stored without."""
+    for number, field_ in enumerate(table.schema):
+        if field_.name in _INSTANTS and pa.types.is_timestamp(field_.type):
+            instants = table.column(number).cast(pa.timestamp("us", "UTC"))
+            table = table.set_column(number, field_.name, instants)
+        elif pa.types.is_date(field_.type):
+            table = table.set_column(number, field_.name, table.column(number).cast(pa.timestamp("us")))
+    frame: pd.DataFrame = table.to_pandas()
     return frame
 
 
