@@ -259,5 +259,9 @@ def test_a_process_that_ends_before_its_run_begins_leaves_a_failed_run(home):
     home.start()
     row = home.wait_for_status("report", "failed")
     assert "is not a notebook that can be read" in row["error"]
-    log = [json.loads(line) for line in (home.folder / "logs" / "workbench.jsonl").read_text().splitlines()]
-    assert "run_ended" in {line["event"] for line in log}
+    log = home.folder / "logs" / "workbench.jsonl"
+
+    def events() -> set[str]:
+        return {json.loads(line)["event"] for line in log.read_text().splitlines()}
+
+    home.wait(lambda: "run_ended" in events(), "log line", 10)

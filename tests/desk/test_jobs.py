@@ -89,10 +89,8 @@ def test_a_failed_run_is_marked_keeps_its_partial_notebook_and_raises_one_alert(
     home.add("bad", "print('reached')", "raise ValueError('no <quotes> today')")
     run = home.run("bad")
     assert run.status == "failed"
-    assert (
-        run.error
-        == "`bad` failed in the cell `raise ValueError('no <quotes> today')` with ValueError: no <quotes> today"
-    )
+    assert run.error.startswith("`bad` failed in the cell `raise ValueError('no <quotes> today')`")
+    assert run.error.endswith("with ValueError: no <quotes> today")
     kept = nbformat.read(run.outputs["notebook"], as_version=4)
     assert "reached" in str(kept.cells)
     assert home.ledger.runs.get(run.id)["status"] == "failed"
@@ -152,7 +150,7 @@ def test_a_scheduled_time_has_one_run(home):
 
 def test_an_unknown_pipeline_names_the_nearest(home):
     home.add("evening_book", "1")
-    with pytest.raises(UnknownPipelineError, match="no pipeline 'evening_bok'.*evening_book"):
+    with pytest.raises(UnknownPipelineError, match=r"no pipeline 'evening_bok'.*evening_book"):
         home.run("evening_bok")
     assert home.ledger.runs.frame().empty
 

@@ -301,7 +301,7 @@ def _finish(
     channels: Mapping[str, Channel],
     now: datetime,
 ) -> Run:
-    """Publish the run's folder, finish its row, list it, and raise the alert of a failure."""
+    """Publish the run's folder, raise the alert of a failure, finish the row, and list the run."""
     reports = home / "reports"
     staging = publishing.staging_folder(reports, began.pipeline, began.id)
     folder = publishing.run_folder(reports, began.pipeline, began.id)
@@ -323,13 +323,17 @@ def _finish(
         outcome.status, outcome.error = FAILED, _sentence(error)
         folder = staging
     outputs = _outputs(folder) if folder.exists() else {}
+    if outcome.status != SUCCEEDED:
+        # Before the row says so: a process that dies in between is found by its running row, and the same
+        # fact is not raised twice; the other way round the failure would be told to nobody.
+        _raise_alert(ledger, settings, began, outcome, folder, now=now)
     ledger.runs.finish(began.id, outcome.status, now, outputs, outcome.error)
     try:
         publishing.write_index(reports)
     except Exception as error:  # noqa: BLE001 - the page of reports is made anew by the next run
         get_logger("jobs").warning("index_not_written", error=_sentence(error))
     if outcome.status != SUCCEEDED:
-        _raise_alert(ledger, settings, began, outcome, folder, channels=channels, now=now)
+        deliver_due(ledger, channels, now, holder=f"job-{began.id}")
     return Run(
         id=began.id,
         pipeline=began.pipeline,
@@ -360,7 +364,6 @@ def _raise_alert(
     outcome: _Outcome,
     folder: Path,
     *,
-    channels: Mapping[str, Channel],
     now: datetime,
 ) -> None:
     alert = {
@@ -382,8 +385,7 @@ def _raise_alert(
         "as_of": now,
         "correlation_id": correlation_id(),
     }
-    if ledger.alerts.raise_once(alert, settings.alerts.channels) is not None:
-        deliver_due(ledger, channels, now, holder=f"job-{began.id}")
+    ledger.alerts.raise_once(alert, settings.alerts.channels)
 
 
 def this_process() -> dict[str, Any]:
