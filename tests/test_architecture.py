@@ -54,8 +54,10 @@ def test_help_does_not_load_the_engines():
     """`workbench --help` answers without pandas, vectorbt or a server."""
     script = (
         "import sys\nfrom click.testing import CliRunner\nfrom workbench.cli.main import main\n"
-        "result = CliRunner().invoke(main, ['--help'])\nassert result.exit_code == 0, result.output\n"
-        "heavy = {'pandas', 'duckdb', 'vectorbt', 'panel', 'voila'} & set(sys.modules)\nassert not heavy, heavy"
+        "result = CliRunner().invoke(main, ['--help'])\n"
+        "assert result.exit_code == 0, result.output\n"
+        "heavy = {'pandas', 'duckdb', 'vectorbt', 'panel', 'voila'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
     )
     result = run(sys.executable, "-c", script)
     assert result.returncode == 0, result.stderr

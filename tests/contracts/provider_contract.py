@@ -39,6 +39,10 @@ class ProviderContract:
         assert provider.label
         assert provider.modelled in (True, False)
 
+    def test_it_says_which_rows_it_could_not_read(self, promised):
+        bad = promised.provider.quarantined()
+        assert list(bad.columns) == ["file", "line", "symbol", "reason", "text"]
+
     def test_symbols_come_in_order_and_once(self, promised):
         held = promised.provider.symbols()
         assert held == sorted(set(held))

@@ -122,7 +122,7 @@ def test_a_viewer_may_read_and_not_write(demo_home):
             lambda: viewer.load_bars(bars_frame([1]), source="x"),
             lambda: viewer.run("morning_risk"),
             lambda: viewer.ingest("sample", "AAPL"),
-            lambda: viewer.check_rules(),
+            viewer.check_rules,
         ):
             with pytest.raises(PermissionDeniedError, match="viewer"):
                 write()
@@ -259,7 +259,8 @@ def test_results_draw_themselves_as_tables_with_source(demo_desk):
     assert "1 Mar 2013" in html
     assert "modelled" in html
     assert demo_desk.headline()._repr_html_()
-    assert "more</p>" in demo_desk.bars("AAPL").pipe(lambda f: type(demo_desk.book())(f))._repr_html_()
+    every_bar = type(demo_desk.book())(demo_desk.bars("AAPL"))
+    assert "and 3,258 more</p>" in every_bar._repr_html_()
 
 
 def test_text_from_outside_is_escaped_where_it_is_shown(desk):
@@ -288,3 +289,42 @@ def test_every_write_leaves_one_line_in_the_audit_and_one_in_the_log(desk):
     lines = [json.loads(line) for line in (desk.home / "logs" / "workbench.jsonl").read_text().splitlines()]
     logged = [line for line in lines if line.get("event") == "load"]
     assert logged[0]["correlation_id"] == audit["correlation_id"].iloc[0]
+
+
+def test_intraday_bars_are_kept_apart_from_daily_ones(desk, tmp_path):
+    """The interval is read from the times; one that disagrees is refused."""
+    file = tmp_path / "minutes.csv"
+    file.write_text(
+        "symbol,time,open,high,low,close,volume\n"
+        + "".join(f"ABC,2024-01-02T15:{minute:02d}:00Z,10,11,9,10,5\n" for minute in range(30, 40))
+    )
+    desk.load(file, kind="bars", source="test")
+    assert len(desk.bars("ABC", interval="1m", adjust=None)) == 10
+    assert desk.symbols().empty
+    with pytest.raises(DataFormatError, match="1m"):
+        desk.load(file, kind="bars", source="test", interval="1d")
+
+
+def test_dividends_of_a_file_of_bars_are_kept(desk, tmp_path):
+    """A column of cash dividends adjusts the prices on read."""
+    file = tmp_path / "daily.csv"
+    file.write_text(
+        "symbol,date,open,high,low,close,volume,divCash,splitFactor\n"
+        "ABC,2024-01-02,100,100,100,100,5,0,1\n"
+        "ABC,2024-01-03,99,99,99,99,5,1,1\n"
+    )
+    desk.load(file, kind="bars", source="test")
+    assert desk.bars("ABC", adjust=None)["close"].tolist() == [100, 99]
+    assert desk.bars("ABC")["close"].tolist() == [pytest.approx(99), 99]
+
+
+def test_bad_rows_of_the_files_folder_reach_the_quarantine(desk):
+    """`ingest files` counts and keeps what could not be read."""
+    folder = desk.home / "files"
+    folder.mkdir()
+    (folder / "abc.csv").write_text(
+        "symbol,date,open,high,low,close,volume\nABC,2024-01-02,10,11,9,10,5\nABC,2024-01-03,x,11,9,10,5\n"
+    )
+    summary = desk.ingest("files", ["ABC"])
+    assert summary.loc["ABC", ["new", "quarantined"]].tolist() == [1, 1]
+    assert desk.quarantine()["line"].tolist() == [3]

@@ -71,7 +71,7 @@ def ingest(
 )
 @click.option("--time-zone", help="Zone of times without one, as America/New_York.")
 @click.option("--encoding", help="Encoding of the text, when it is not UTF-8.")
-@click.option("--interval", default="1d", show_default=True, help="Interval of the bars.")
+@click.option("--interval", help="Interval of the bars, as 1d or 5m.  [default: read from their times]")
 @pass_desk
 def load(
     desk: "Desk",
@@ -82,7 +82,7 @@ def load(
     columns: tuple[str, ...],
     time_zone: str | None,
     encoding: str | None,
-    interval: str,
+    interval: str | None,
 ) -> None:
     """Load your own CSV or Parquet file of bars, an option chain, or fills.
 

@@ -176,7 +176,7 @@ class Desk:
         columns: dict[str, str] | None = None,
         time_zone: str | None = None,
         encoding: str | None = None,
-        interval: str = "1d",
+        interval: str | None = None,
         symbol: str | None = None,
     ) -> DeskFrame:
         """Load a file or frame of your own; good rows are kept, bad ones go to quarantine with the reason.
@@ -195,8 +195,8 @@ class Desk:
             Zone of times without one, as in ``"America/New_York"``.
         encoding : str, optional
             Of a text file, when it is not UTF-8.
-        interval : str
-            Of bars.
+        interval : str, optional
+            Of bars, as in ``"1d"`` or ``"5m"``; read from their times unless given.
         symbol : str, optional
             For bars without a symbol column.
 

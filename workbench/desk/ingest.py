@@ -69,6 +69,11 @@ def ingest_from_provider(
             lake.write("corporate_actions", actions, source=provider.label)
         if on_progress:
             on_progress(symbol, count, len(symbols))
+    bad = provider.quarantined()
+    bad = bad[bad["symbol"].isin(symbols) | bad["symbol"].eq("")]
+    for file, rows in bad.groupby("file"):
+        _quarantine(lake, bars_table(interval), rows, f"{provider.label}: {file}")
+    summaries.append(_with_quarantined(_no_counts(), bad, bad))
     return summary_frame(pd.concat(summaries), title=f"Ingested from {provider.label}")
 
 
@@ -90,7 +95,7 @@ def load_into(
     columns: dict[str, str] | None,
     time_zone: str | None,
     encoding: str | None,
-    interval: str,
+    interval: str | None,
     symbol: str | None,
     recorded_at: pd.Timestamp,
 ) -> DeskFrame:
@@ -116,9 +121,13 @@ def load_into(
         _quarantine(lake, "fills", bad, source)
         counts = _with_quarantined(counts, bad, rows)
     else:
-        table = bars_table(interval) if kind == "bars" else "option_quotes"
-        if table == "intraday_bars":
-            rows = rows.assign(interval=interval)
+        table = "option_quotes"
+        if kind == "bars":
+            table = bars_table(_interval_of(parsed, interval))
+            if table == "intraday_bars":
+                rows = rows.assign(interval=_interval_of(parsed, interval))
+            if len(parsed.actions):
+                lake.write("corporate_actions", parsed.actions, source=source)
         counts = _write(lake, table, rows, bad, source)
     if kind == "chain":
         # A chain has thousands of contracts: people count it by underlying.
@@ -134,16 +143,28 @@ def summary_frame(counts: pd.DataFrame, *, title: str) -> DeskFrame:
 
 
 def _write(lake: Lake, table: str, good: pd.DataFrame, bad: pd.DataFrame, source: str) -> pd.DataFrame:
-    if len(good):
-        counts = lake.write(table, good, source=source)
-    else:
-        counts = pd.DataFrame(columns=SUMMARY[:3], dtype="int64")
+    counts = lake.write(table, good, source=source) if len(good) else _no_counts()
     _quarantine(lake, table, bad, source)
     return _with_quarantined(counts, bad, good)
 
 
+def _interval_of(parsed: ParsedFile, given: str | None) -> str:
+    """Return the interval of a file's bars; what the caller says must agree with what the times say."""
+    found = parsed.interval or DAILY
+    if given is not None and given != found and len(parsed.rows) > 1:
+        raise DataFormatError(
+            f"The bars of {parsed.name} are {found} apart, and `interval` is {given!r}; give {found!r} or "
+            "leave it out. Nothing was loaded."
+        )
+    return given or found
+
+
 def _underlying(symbol: str) -> str:
     return underlying_of(symbol) if is_option_symbol(symbol) else symbol
+
+
+def _no_counts() -> pd.DataFrame:
+    return pd.DataFrame(columns=SUMMARY[:3], index=pd.Index([], name="symbol", dtype="str"), dtype="int64")
 
 
 def _quarantine(lake: Lake, table: str, bad: pd.DataFrame, source: str) -> None:

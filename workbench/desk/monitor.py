@@ -6,10 +6,11 @@ from typing import Literal, cast, get_args
 import pandas as pd
 
 from workbench.alerts import AlertRule, Facts, FailedRun, PriceFact, alert_messages, evaluate
+from workbench.desk.chains import marks_at
 from workbench.desk.clock import AsOf
 from workbench.desk.frames import Headline
-from workbench.market.calendars import session_closes
-from workbench.market.instruments import is_option_symbol
+from workbench.errors import RuleError
+from workbench.market.calendars import previous_session, session_close
 from workbench.store import Lake, Ledger
 
 Outcome = Literal["failed", "timed_out", "interrupted"]
@@ -42,7 +43,7 @@ def check_rules(
 
     An alert for a fact that was raised before is not raised again: its key names rule and session.
     """
-    rules = [(document, AlertRule.from_document(document)) for document in ledger.rules.documents()]
+    rules, unknown = _read_rules(ledger)
     symbols = list(dict.fromkeys(symbol for _, rule in rules for symbol in rule.symbols))
     facts = Facts(
         as_of=as_of.instant.to_pydatetime(),
@@ -53,15 +54,15 @@ def check_rules(
         source=headline.source if headline else "",
         as_of_text=", ".join(part for part in (as_of.text, as_of.label) if part),
     )
-    raised, unknown = [], []
-    for document, rule in rules:
+    raised = []
+    for rule_id, rule in rules:
         outcome = evaluate(rule, facts)
         if outcome.status == "unknown":
             unknown.append(f"{rule.name}: {outcome.reason}")
         for message in alert_messages(outcome):
             alert = {
                 **message,
-                "rule_id": document["id"],
+                "rule_id": rule_id,
                 "raised_at": raised_at.to_pydatetime(),
                 "as_of": as_of.instant.to_pydatetime(),
             }
@@ -71,20 +72,45 @@ def check_rules(
     return RuleCheck(tuple(raised), tuple(unknown))
 
 
+def _read_rules(ledger: Ledger) -> tuple[list[tuple[str, AlertRule]], list[str]]:
+    """Return the rules that can be read, and a sentence for each that cannot: one bad rule stops no other."""
+    rules, unreadable = [], []
+    for document in ledger.rules.documents():
+        try:
+            rules.append((str(document["id"]), AlertRule.from_document(document)))
+        except RuleError as error:
+            unreadable.append(str(error))
+    return rules, unreadable
+
+
 def price_facts(lake: Lake, symbols: list[str], as_of: AsOf, calendar: str) -> dict[str, PriceFact]:
-    """Return the last two raw closes and the volume of each share known at `as_of`."""
-    shares = [symbol for symbol in symbols if not is_option_symbol(symbol)]
-    if not shares:
+    """Return the price of each instrument at `as_of`, the one a session before, and the day's volume.
+
+    The earlier price is in today's shares: a split is no fall.
+    """
+    if not symbols:
         return {}
-    start = as_of.instant - pd.Timedelta(days=30)
-    bars = lake.read("daily_bars", symbols=shares, start=start, end=as_of.instant)
-    known = session_closes(calendar, pd.DatetimeIndex(bars["time"]).tz_localize(None)) <= as_of.instant
-    facts = {}
-    for symbol, rows in bars[known].sort_values("time").groupby("symbol"):
-        last = rows.iloc[-1]
-        previous = float(rows["close"].iloc[-2]) if len(rows) > 1 else None
-        facts[str(symbol)] = PriceFact(float(last["close"]), previous, float(last["volume"]))
-    return facts
+    before = session_close(calendar, previous_session(calendar, as_of.session))
+    now = marks_at(lake, symbols, as_of.instant, calendar)
+    earlier = marks_at(lake, symbols, before, calendar)["price"]
+    day = pd.Timestamp(as_of.session, tz="UTC")
+    volume = lake.read("daily_bars", symbols=symbols, start=day, end=day).set_index("symbol")["volume"]
+    splits = _splits_of(lake, symbols, as_of)
+    return {
+        name: PriceFact(
+            float(now.loc[name, "price"]) if pd.notna(now.loc[name, "price"]) else None,
+            float(earlier[name]) / splits.get(name, 1.0) if pd.notna(earlier[name]) else None,
+            float(volume[name]) if name in volume.index else None,
+        )
+        for name in dict.fromkeys(symbols)
+    }
+
+
+def _splits_of(lake: Lake, symbols: list[str], as_of: AsOf) -> dict[str, float]:
+    """Return the ratio of each split whose ex-date is the session itself."""
+    actions = lake.read("corporate_actions", symbols=symbols)
+    today = actions["kind"].eq("split") & (pd.to_datetime(actions["ex_date"]).dt.date == as_of.session)
+    return actions[today].groupby("symbol")["value"].prod().to_dict() if today.any() else {}
 
 
 def measures_of(headline: Headline | None) -> dict[str, float | None]:

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from workbench.backtest import moving_average_crossover, run_signals
+from workbench.backtest import moving_average_crossover, require_consistent, run_signals
 from workbench.desk.clock import AsOf
 from workbench.errors import BacktestInputError
 
@@ -38,7 +38,9 @@ def crossover_document(
         )
     entries, exits = moving_average_crossover(bars, kind=kind, fast=fast, slow=slow)
     result = run_signals(bars, entries, exits, symbol=symbol, engine="vectorbt", **options)
-    return result.document() | {
+    document = result.document()
+    require_consistent(document)
+    return document | {
         "strategy": f"{kind.upper()} {fast}/{slow} crossover",
         "symbol": symbol,
         "as_of": as_of.session.isoformat(),

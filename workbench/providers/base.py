@@ -64,6 +64,10 @@ class Provider(Protocol):
         """Return splits and dividends (symbol, ex_date, kind, value), both dates included."""
         ...
 
+    def quarantined(self) -> pd.DataFrame:
+        """Return the rows that it could not read: file, line, symbol, reason, text."""
+        ...
+
 
 def nearest_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """Return the names most like a misspelt one, best first, without regard to case.

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.market.corporate_actions import no_actions
-from workbench.market.schemas import BARS, names
+from workbench.market.schemas import BARS, names, quarantined_rows
 from workbench.providers.base import Day, between_days, require_interval, require_known
 
 _TICKERS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
@@ -67,6 +67,10 @@ class SampleProvider:
         require_known(symbols, _TICKERS, "The sample data")
         frames = [actions_from_series(_series(symbol), symbol=symbol) for symbol in dict.fromkeys(symbols)]
         return between_days(pd.concat(frames, ignore_index=True), "ex_date", start, end)
+
+    def quarantined(self) -> pd.DataFrame:
+        """Return the rows that it could not read: none, the package's rows are all read."""
+        return quarantined_rows().assign(file="")[["file", "line", "symbol", "reason", "text"]]
 
 
 @cache
