@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.errors import DataFormatError
-from workbench.store.connection import quote_name
 from workbench.store.tables import TableSpec
 
 __all__ = ["Incoming", "prepare"]
@@ -24,6 +23,7 @@ _ARROW_TYPES = {
 }
 # DuckDB scans an Arrow table one chunk a thread; a frame comes as one chunk and would use one thread.
 _CHUNK_ROWS = 60_000
+_LARGEST = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +151,22 @@ def _strictly_ascending(rows: pa.Table, key: tuple[str, ...]) -> bool:
 
 
 def _sorted_without_repeats(rows: pa.Table, key: tuple[str, ...]) -> pa.Table:
-    names = ", ".join(quote_name(column) for column in key)
-    numbered = rows.append_column("position_", pa.array(range(rows.num_rows), pa.int64()))
-    with duckdb.connect() as connection:
-        connection.register("numbered", numbered)
-        return connection.execute(
-            f"SELECT * EXCLUDE (position_) FROM numbered "  # noqa: S608 - names of our own tables
-            f"QUALIFY row_number() OVER (PARTITION BY {names} ORDER BY position_ DESC) = 1 ORDER BY {names}"
-        ).to_arrow_table()
+    """Sort by key and keep the last of the rows that share one.
+
+    Each key becomes one whole number that sorts like it, several times faster than sorting texts.
+    """
+    code, size = np.zeros(rows.num_rows, dtype=np.int64), 1
+    for column in key:
+        encoded = rows.column(column).combine_chunks().dictionary_encode()
+        order = pc.sort_indices(encoded.dictionary).to_numpy()
+        ranks = np.empty(len(order), dtype=np.int64)
+        ranks[order] = np.arange(len(order))
+        if size * len(order) >= _LARGEST:
+            found, code = np.unique(code, return_inverse=True)
+            size = len(found)
+        code = code * len(order) + ranks[encoded.indices.to_numpy()]
+        size *= len(order)
+    places = np.argsort(code, kind="stable")
+    in_order = code[places]
+    is_last = np.append(in_order[1:] != in_order[:-1], True)
+    return rows.take(pa.array(places[is_last]))
