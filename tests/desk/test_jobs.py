@@ -254,3 +254,22 @@ def test_the_correlation_id_reaches_the_ledger_and_the_kernel(home):
     run = home.run("tells")
     assert home.ledger.runs.get(run.id)["correlation_id"] == "from-the-command"
     assert "from-the-command" in Path(run.outputs["notebook"]).read_text()
+
+
+def test_a_pipeline_can_be_run_from_inside_a_notebook(home):
+    """A kernel's main thread has an event loop of its own, which the run's must not disturb."""
+    home.add("good", GOOD)
+    ask = f"""
+from pathlib import Path
+from workbench.desk.jobs import run_pipeline
+from workbench.settings import DeskSettings
+from workbench.store import Ledger
+home = Path({str(home.folder)!r})
+with Ledger.open(home / "ledger.sqlite") as ledger:
+    run = run_pipeline(ledger, home, DeskSettings(), "good", channels={{}})
+assert run.status == "succeeded", run.error
+"""
+    home.add("outer", ask)
+    outer = home.run("outer")
+    assert outer.error is None
+    assert home.ledger.runs.frame()["status"].tolist() == ["succeeded", "succeeded"]

@@ -249,7 +249,8 @@ def _greeks(data: MorningRisk) -> dict[str, Any] | None:
     if len(parts) > 1 and whole and parts["dollar_delta"].notna().any():
         largest = int(parts["dollar_delta"].abs().fillna(0.0).to_numpy().argmax())
         amount = written(parts["dollar_delta"].iloc[largest])
-        title = f"{parts.index[largest]} has the largest delta, {amount} $; the book has {written(whole)} $"
+        told = f"{amount}\u00a0$; the book has {written(whole)}\u00a0$"
+        title = f"{parts.index[largest]} has the largest delta, {told}"
     return {"title": title, "rows": rows}
 
 
