@@ -106,12 +106,12 @@ def describe_scenarios(grid: pd.DataFrame) -> str:
     if stacked.dropna().empty:
         return "The grid has no value: no leg of the book could be revalued."
     worst, best = stacked.idxmin(), stacked.idxmax()
-    return (
-        f"Of {stacked.size} scenarios the worst is {written(stacked[worst], signed=True)} $ at spot "
-        f"{percent(worst[0], signed=True)}, volatility {points(worst[1], signed=True)}; the best is "
-        f"{written(stacked[best], signed=True)} $ at spot {percent(best[0], signed=True)}, volatility "
-        f"{points(best[1], signed=True)}."
-    )
+
+    def cell(place: Any) -> str:
+        where = f"spot {_spot_label(place[0])}, volatility {_volatility_label(place[1])}"
+        return f"{written(stacked[place], signed=True)} $ at {where}"
+
+    return f"Of {stacked.size} scenarios the worst is {cell(worst)}; the best is {cell(best)}."
 
 
 def scenario_heatmap(

@@ -41,6 +41,23 @@ EXTENSIONS = [
     "@jupyter-widgets/jupyterlab-manager",
     "@bokeh/jupyter_bokeh",
 ]
+# The browser itself refuses what the pages should never ask of another host. BokehJS compiles templates
+# of table cells, hence unsafe-eval.
+PAGE_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
+        "style-src 'self' 'unsafe-inline' data:",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'self'",
+    )
+)
 SECRET_VARIABLES = ("WORKBENCH_SERVER__TOKEN", "WORKBENCH_SERVER__PASSWORD_HASH", "JUPYTER_TOKEN")
 
 
@@ -239,7 +256,7 @@ class Dashboards(Voila):
             "local_hostnames": ["localhost", "127.0.0.1", "::1"],
             OWN_ERROR_PAGES: True,
             "log_function": log_request,
-            "headers": {"Referrer-Policy": "same-origin"},
+            "headers": {"Referrer-Policy": "same-origin", "Content-Security-Policy": PAGE_POLICY},
             # Scripts of 700 KB cross a network faster compressed; on loopback it would only cost time.
             "compress_response": not is_loopback(self.ip),
         }

@@ -25,6 +25,7 @@ from workbench.views.positions_table import positions_table, table_frame
 from workbench.views.styles import style
 
 HISTORY_DAYS = 365  # calendar days of the price line
+OPENED = "workbench-opened"  # how theme.js finds what it tells that the page is open
 STALE_SECONDS = 30.0  # a page made ready longer ago is refreshed when it is opened
 
 
@@ -83,10 +84,7 @@ class BookView(pn.viewable.Viewer):
         """Return the headline figures that the page shows, by name; empty when there is no book."""
         if self.headline is None:
             return {}
-        names = (
-            "book_value", "pnl", "day_pnl", "dollar_delta", "value_at_risk", "expected_shortfall", "worst_pnl",
-        )  # fmt: skip
-        return {name: float(getattr(self.headline, name)) for name in names}
+        return {name: float(getattr(self.headline, name)) for name in parts.HEADLINE_FIGURES}
 
     def refresh(self) -> None:
         """Read the desk again and show what it says now."""
@@ -99,9 +97,7 @@ class BookView(pn.viewable.Viewer):
     def __panel__(self) -> Any:
         if self._page is None:
             # The browser sets its value when the page is opened; see theme.js.
-            opened = pn.widgets.FloatInput.from_param(
-                self.param["opened"], name="workbench-opened", visible=False
-            )
+            opened = pn.widgets.FloatInput.from_param(self.param["opened"], tags=[OPENED], visible=False)
             self._page = pn.Column(
                 *self._parts(),
                 opened,
@@ -124,8 +120,8 @@ class BookView(pn.viewable.Viewer):
             day = self.desk.as_of().text
             text = parts.state_html(
                 f"No positions on {day}",
-                "No fill has been loaded up to then. Load some with `workbench load fills FILE`, or make the example "
-                "book with `workbench demo`.",
+                "No fill has been loaded up to then. Load some with `workbench load fills FILE`, "
+                "or make the example book with `workbench demo`.",
             )
         head = parts.card_title_html("Book and risk", self.desk.as_of().text)
         return _card(_html(head + text))
@@ -148,13 +144,17 @@ class BookView(pn.viewable.Viewer):
         self._table.on_click(self._row_clicked)
         self._detail_text = _html("")
         self._chooser = pn.widgets.RadioButtonGroup.from_param(
-            self.param["underlying"], stylesheets=[style("controls")], margin=0, button_style="outline"
+            self.param["underlying"], stylesheets=[style("controls")], margin=0
         )
         self._prices: Any = None
         self._price_pane = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
         self._cards = _box(
             "wb-cards",
-            _card(self._grid_title, pn.pane.Bokeh(self._heatmap, sizing_mode="stretch_width"), self._grid_words),
+            _card(
+                self._grid_title,
+                pn.pane.Bokeh(self._heatmap, sizing_mode="stretch_width", margin=0),
+                self._grid_words,
+            ),
             _card(_html(parts.card_title_html("One scenario", "for all underlyings", after=parts.MODELLED)),
                   *self._sliders(), self._result),
             _card(self._exposure),
@@ -182,7 +182,7 @@ class BookView(pn.viewable.Viewer):
         def slider(name: str, title: str, unit: str, *, signed: bool = True, step: float = 1) -> Any:
             low, high = self.param[name].bounds
             made = pn.widgets.FloatSlider(
-                name=title,
+                label=title,
                 start=low,
                 end=high,
                 step=step,
@@ -215,7 +215,6 @@ class BookView(pn.viewable.Viewer):
                 callback=make,
                 filename=f"book-{day}.{suffix}",
                 label=label,
-                button_type="default",
                 icon=None,
                 stylesheets=[style("controls")],
                 margin=0,

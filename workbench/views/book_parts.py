@@ -12,19 +12,25 @@ import pandas as pd
 
 from workbench.plots import percent, points, written
 
-HATCH = (
-    '<svg viewBox="0 0 10 10" aria-hidden="true"><path d="M1 5 5 1M1 9 9 1M5 9 9 5" stroke="currentColor" '
-    'stroke-width="1.4" fill="none"/></svg>'
+HEADLINE_FIGURES = (
+    "book_value",
+    "pnl",
+    "day_pnl",
+    "dollar_delta",
+    "value_at_risk",
+    "expected_shortfall",
+    "worst_pnl",
 )
-CLOCK = (
-    '<svg viewBox="0 0 10 10" aria-hidden="true"><circle cx="5" cy="5" r="4" fill="none" stroke="currentColor"/>'
-    '<path d="M5 2.6V5l1.8 1" fill="none" stroke="currentColor"/></svg>'
-)
-DOT = '<svg viewBox="0 0 10 10" aria-hidden="true"><circle cx="5" cy="5" r="3" fill="currentColor"/></svg>'
-FLAG = (
-    '<svg viewBox="0 0 10 10" aria-hidden="true"><path d="M2 9V1h6L6 3l2 2H2" fill="none" stroke="currentColor" '
-    'stroke-width="1.2"/></svg>'
-)
+
+
+def _icon(shape: str) -> str:
+    return f'<svg viewBox="0 0 10 10" aria-hidden="true" fill="none" stroke="currentColor">{shape}</svg>'
+
+
+HATCH = _icon('<path d="M1 5 5 1M1 9 9 1M5 9 9 5" stroke-width="1.4"/>')
+CLOCK = _icon('<circle cx="5" cy="5" r="4"/><path d="M5 2.6V5l1.8 1"/>')
+DOT = _icon('<circle cx="5" cy="5" r="3" fill="currentColor" stroke="none"/>')
+FLAG = _icon('<path d="M2 9V1h6L6 3l2 2H2" stroke-width="1.2"/>')
 MODELLED = f'<span class="wb-chip modelled" title="Computed by a model, not observed">{HATCH}modelled</span>'
 
 
@@ -51,9 +57,10 @@ def header_html(headline: Any, *, role: str, freshness: tuple[str, str]) -> str:
             f'<details class="wb-found"><summary class="wb-chip found">{FLAG}{count} finding'
             f"{'' if count == 1 else 's'}</summary><ul>{lines}</ul></details>"
         )
+    as_of, source = escape(headline.as_of.text), escape(headline.source)
     return (
-        f'<header class="wb-head"><h1>Book and risk</h1><span>As of <strong>{escape(headline.as_of.text)}</strong>'
-        f'</span><span class="wb-source" title="{escape(headline.source)}">Source: {escape(headline.source)}</span>'
+        f'<header class="wb-head"><h1>Book and risk</h1><span>As of <strong>{as_of}</strong></span>'
+        f'<span class="wb-source" title="{source}">Source: {source}</span>'
         f"{''.join(chips)}<span>Role: {escape(role)}</span></header>"
     )
 
@@ -66,7 +73,7 @@ def figures_html(headline: Any) -> str:
         _figure("book_value", "Book value", "$", headline.book_value, "open positions at their marks"),
         _figure(
             "pnl", "P&L since first fill", "$", headline.pnl,
-            f'<span class="{_sign(headline.day_pnl)}" data-figure="day_pnl" data-value="{_exact(headline.day_pnl)}">'
+            f'<span class="{_sign(headline.day_pnl)}" {_named("day_pnl", headline.day_pnl)}>'
             f"{written(headline.day_pnl, signed=True)}</span> in the last session",
             signed=True,
         ),
@@ -78,7 +85,7 @@ def figures_html(headline: Any) -> str:
         _figure("theta_day", "Theta", "$ per day", headline.theta_day, "calendar day", plus=True),
         _figure(
             "value_at_risk", f"VaR {level}, one day", "$", headline.value_at_risk,
-            f'ES <span data-figure="expected_shortfall" data-value="{_exact(headline.expected_shortfall)}">'
+            f"ES <span {_named('expected_shortfall', headline.expected_shortfall)}>"
             f"{written(headline.expected_shortfall)}</span>, {headline.observations} sessions",
         ),
         _figure("worst_pnl", "Worst of the grid", "$", headline.worst_pnl, f"at {worst}", signed=True),
@@ -91,8 +98,9 @@ def _figure(
 ) -> str:
     tone = _sign(value) if signed else ""
     return (
-        f'<div class="wb-figure"><dt><span>{escape(label)}</span><span class="wb-unit">{escape(unit)}</span></dt>'
-        f'<dd><div class="wb-value {tone}" data-figure="{name}" data-value="{_exact(value)}">'
+        f'<div class="wb-figure"><dt><span>{escape(label)}</span>'
+        f'<span class="wb-unit">{escape(unit)}</span></dt>'
+        f'<dd><div class="wb-value {tone}" {_named(name, value)}>'
         f'{written(value, signed=signed or plus)}</div><div class="wb-why">{why}</div></dd></div>'
     )
 
@@ -115,9 +123,10 @@ def grid_table_html(grid: pd.DataFrame, summary: str) -> str:
         + "</tr>"
         for spot, row in zip(grid.index, grid.to_numpy(), strict=True)
     )
+    caption = "P&amp;L in $ by change of spot and of volatility"
     return (
-        f'<div class="wb-hidden"><p>{escape(summary)}</p><table><caption>P&amp;L in $ by change of spot and of '
-        f'volatility</caption><thead><tr><th scope="col">Spot</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<div class="wb-hidden"><p>{escape(summary)}</p><table><caption>{caption}</caption>'
+        f'<thead><tr><th scope="col">Spot</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 
@@ -145,10 +154,11 @@ def scenario_result_html(pnl: float, by_underlying: pd.Series, *, words: str, sk
         f'<p class="wb-why">{skipped} position(s) could not be revalued; see findings.</p>' if skipped else ""
     )
     return (
-        f'<div class="wb-result" aria-live="polite"><span class="wb-value {_sign(pnl)}" data-figure="scenario_pnl" '
-        f'data-value="{_exact(pnl)}">{written(pnl, signed=True)}</span><span class="wb-unit">$</span>'
+        f'<div class="wb-result" aria-live="polite"><span class="wb-value {_sign(pnl)}" '
+        f'{_named("scenario_pnl", pnl)}>{written(pnl, signed=True)}</span><span class="wb-unit">$</span>'
         f"<span>{escape(words)}</span></div>"
-        f'<table><thead><tr><th scope="col">Underlying</th><th scope="col" colspan="2">P&amp;L, $</th></tr></thead>'
+        '<table><thead><tr><th scope="col">Underlying</th>'
+        '<th scope="col" colspan="2">P&amp;L, $</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>{note}"
     )
 
@@ -170,7 +180,8 @@ def exposure_html(greeks: pd.DataFrame, *, chosen: str) -> str:
         rows.append(f'<tr{tone}><th scope="row">{escape(str(name))}</th>{cells}</tr>')
     return (
         '<div class="wb-title"><h2>Exposure</h2><span>by underlying</span></div>'
-        f'<table><thead><tr><th scope="col">Underlying</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        f'<table><thead><tr><th scope="col">Underlying</th>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
     )
 
 
@@ -185,7 +196,8 @@ def earned_html(book: pd.DataFrame) -> str:
         for name, row in totals.iterrows()
     )
     return (
-        '<div class="wb-title wb-next"><h2>Earned</h2><span>open positions, worst last session first</span></div>'
+        '<div class="wb-title wb-next"><h2>Earned</h2>'
+        "<span>open positions, worst last session first</span></div>"
         '<table><thead><tr><th scope="col">Underlying</th><th scope="col" colspan="2">Last session, $</th>'
         f'<th scope="col">Since first fill, $</th></tr></thead><tbody>{rows}</tbody></table>'
     )
@@ -209,11 +221,12 @@ def detail_html(legs: pd.DataFrame, underlying: str) -> str:
     strip = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
     rows = "".join(_leg_row(leg) for leg in legs.to_dict("records"))
     return (
-        f'<dl class="wb-facts">{strip}</dl><div class="wb-scroll"><table><thead><tr><th scope="col">Position</th>'
+        f'<dl class="wb-facts">{strip}</dl><div class="wb-scroll"><table>'
+        '<thead><tr><th scope="col">Position</th>'
         f'<th scope="col">Quantity</th><th scope="col" class="wb-wide">Mark,<br>$</th>'
         f'<th scope="col" class="wb-wide">Value,<br>$</th>'
         f'<th scope="col">P&amp;L,<br>$</th><th scope="col">Implied<br>vol, %</th><th scope="col">Days</th>'
-        f'<th scope="col" class="wb-wide">Strategy</th></tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<th scope="col" class="wb-wide wb-words">Strategy</th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 
@@ -228,8 +241,9 @@ def _leg_row(leg: Any) -> str:
         written(leg["years"] * 365) if option else "",
         escape(str(leg.get("strategy") or "")),
     )
-    wide = (1, 2, 6)  # left out where the page is narrow
-    row = "".join(f"<td{' class=wb-wide' if i in wide else ''}>{cell}</td>" for i, cell in enumerate(cells))
+    # What is left out where the page is narrow, and what is words.
+    classes = {1: "wb-wide", 2: "wb-wide", 6: "wb-wide wb-words"}
+    row = "".join(f'<td class="{classes.get(i, "")}">{cell}</td>' for i, cell in enumerate(cells))
     return f'<tr><th scope="row">{escape(str(leg["description"]))}</th>{row}</tr>'
 
 
@@ -290,3 +304,8 @@ def _sign(value: float | None) -> str:
 
 def _exact(value: float | None) -> str:
     return "" if value is None or not np.isfinite(value) else repr(float(value))
+
+
+def _named(name: str, value: float | None) -> str:
+    """Return the attributes that give a figure's name and exact value to whoever reads the page."""
+    return f'data-figure="{name}" data-value="{_exact(value)}"'

@@ -60,7 +60,7 @@
   // A kernel kept ready made this page some time ago; it is told when the page is really opened.
   const tellOpened = () => {
     for (const doc of window.Bokeh?.documents ?? []) {
-      const model = doc.get_model_by_name("workbench-opened");
+      const model = [...doc._all_models.values()].find((each) => each.tags?.includes("workbench-opened"));
       if (model && !model.told) { model.told = true; model.value = Date.now() / 1000; }
     }
   };
