@@ -15,6 +15,7 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from workbench.desk.jobs import this_process
 from workbench.desk.schedule import Schedule, missed_fires
 from workbench.settings import project_folder
 from workbench.store import Ledger
@@ -162,6 +163,21 @@ def test_once_does_nothing_while_another_worker_acts(home):
     home.ledger.leases.acquire("worker", "another", datetime.now(UTC), 60)
     run_worker(home.folder, once=True)
     assert home.rows("report") == []
+
+
+def test_an_overdue_run_that_a_dead_worker_left_behind_is_ended(home):
+    home.add("report", QUICK, "time_limit = '5s'\n" + SKIP)
+    left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    process = {**this_process(), "pid": left.pid, "started": psutil.Process(left.pid).create_time()}
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    options = {"correlation_id": "c", "started_at": long_ago, "process": process}
+    watched = home.ledger.runs.begin("report", {}, scheduled_for=long_ago, **options)
+    by_hand = home.ledger.runs.begin("report", {}, **options)
+    run_worker(home.folder, once=True)
+    assert left.wait(5) == -signal.SIGKILL
+    assert home.ledger.runs.get(watched)["status"] == "timed_out"
+    # A person's own run may live in a kernel that holds other work, so no worker ends it.
+    assert home.ledger.runs.get(by_hand)["status"] in {"running", "interrupted"}
 
 
 def test_the_trigger_fires_by_sessions():
