@@ -45,17 +45,10 @@ def main() -> None:
     print(f"duckdb {duckdb.__version__}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}\n")
     print("| question | goal | lake | plain DuckDB on Parquet |\n| --- | --- | --- | --- |", flush=True)
     try:
-        for part in (
-            load_daily_bars,
-            read_daily_bars,
-            fresh_process,
-            commits,
-            same_keys,
-            state_store,
-            tidy,
-            contention,
-        ):
+        for part in (load_daily_bars, read_daily_bars, fresh_process, commits, same_keys, state_store):
             show(part(folder))
+        show(tidy(folder, 2_000 if options.full else 500))
+        show(contention(folder))
         show(minute_bars(folder, full=options.full))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -280,7 +273,7 @@ def alert(path: str, name: str, duration: str) -> None:
     print(json.dumps(times))
 
 
-def tidy(folder: Path, count: int = 2_000) -> list[tuple[str, str, str, str]]:
+def tidy(folder: Path, count: int = 500) -> list[tuple[str, str, str, str]]:
     from workbench.store import Lake
 
     row = daily_bars().head(1)

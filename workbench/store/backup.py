@@ -140,7 +140,7 @@ def export_desk(home: str | Path, archive_path: str | Path, at: datetime) -> Man
                 content=content_hashes(staged),
                 files={
                     path.relative_to(staged).as_posix(): _hash_file(path)
-                    for path in sorted(files_below(staged))
+                    for path in map(Path, sorted(files_below(staged)))
                     if not _is_scratch(path, staged)
                 },
             )
@@ -194,7 +194,7 @@ def restore_desk(archive: str | Path, home: str | Path) -> Manifest:
                     f"{source} does not give back what was exported ({wrong[0]} differs); "
                     "use another archive."
                 )
-            for path in files_below(fresh):
+            for path in map(Path, files_below(fresh)):
                 if _is_scratch(path, fresh):
                     path.unlink()
             sync_files(files_below(fresh), fresh)
@@ -216,7 +216,7 @@ def _stage(place: Path, staged: Path) -> None:
     ):
         ledger.copy_to(staged / _LEDGER)
         names = _copy_catalog(place / _LAKE / CATALOG, staged / _LAKE / CATALOG)
-        for path in files_below(place / _LAKE / "data"):
+        for path in map(Path, files_below(place / _LAKE / "data")):
             if path.name in names:
                 _link(path, staged / path.relative_to(place))
     (staged / _LAKE / "data").mkdir(exist_ok=True)
@@ -265,7 +265,7 @@ def _other_files(place: Path) -> list[Path]:
         if path.is_file():
             found.append(path)
         else:
-            found.extend(inner for inner in files_below(path) if not inner.is_symlink())
+            found.extend(inner for inner in map(Path, files_below(path)) if not inner.is_symlink())
     return sorted(found)
 
 
