@@ -118,6 +118,13 @@ def test_now_is_framed_and_the_chosen_scenario_is_marked(grid):
         assert source(plot, "chosen")["x"] == source(plot, "between")["x"] == []
 
 
+def test_a_narrow_page_shows_fewer_columns_with_both_ends_and_now():
+    spots = [spot / 100 for spot in range(-10, 11, 2)]
+    plot = scenario_heatmap(pd.DataFrame({0.0: spots}, index=spots))
+    (tag,) = (tag for tag in plot.x_range.tags if "workbench-narrow" in tag)
+    assert tag["workbench-narrow"]["factors"] == ["−10 %", "−6 %", "−2 %", "0 %", "+2 %", "+6 %", "+10 %"]
+
+
 def test_a_new_grid_takes_the_place_of_the_old_one(grid):
     plot = scenario_heatmap(grid)
     before = summary_of(plot)

@@ -8,7 +8,7 @@ from bokeh.models import Axis, LinearAxis, Rect
 from bokeh.plotting import figure
 
 from workbench.plots import DARK, LIGHT, apply_theme, css_variables, paint, say, summary_of
-from workbench.plots.theme import contrast, readable_ink, when_narrow
+from workbench.plots.theme import contrast, on_card, readable_ink, when_narrow
 
 THEMES = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
 
@@ -166,3 +166,11 @@ def test_tags_of_different_meaning_do_not_wipe_each_other():
     assert summary_of(plot) == "Another one."
     assert {"workbench-narrow": {"height": 200}} in plot.tags
     assert summary_of(line) == ""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_figure_on_a_card_lets_the_card_show_through(dark):
+    plot, line = drawn()
+    on_card(plot, dark=dark)
+    assert plot.background_fill_color is None and plot.border_fill_color is None
+    assert line.line_color == (DARK if dark else LIGHT)["loss"]

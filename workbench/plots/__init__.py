@@ -11,7 +11,17 @@ from workbench.plots.scenario_heatmap import (
     scenario_unit,
     update_scenario_heatmap,
 )
-from workbench.plots.theme import DARK, LIGHT, Theme, apply_theme, css_variables, paint, say, summary_of
+from workbench.plots.theme import (
+    DARK,
+    LIGHT,
+    Theme,
+    apply_theme,
+    css_variables,
+    on_card,
+    paint,
+    say,
+    summary_of,
+)
 
 __all__ = [
     "DARK",
@@ -22,6 +32,7 @@ __all__ = [
     "css_variables",
     "equity_drawdown",
     "mark_scenario",
+    "on_card",
     "paint",
     "percent",
     "pnl_distribution",

@@ -244,13 +244,11 @@ def _frame_now(plot: Any, spots: list[str], volatilities: list[str]) -> None:
 
 
 def _fewer(spots: list[str]) -> list[str]:
-    """Return at most seven columns: both ends, now, and what lies evenly between."""
+    """Return about seven columns: every so many from the left, and now."""
     if len(spots) <= NARROW_COLUMNS:
         return spots
-    kept = set(np.linspace(0, len(spots) - 1, NARROW_COLUMNS).round().astype(int))
-    if _spot_label(0.0) in spots:
-        kept.add(spots.index(_spot_label(0.0)))
-    return [spot for place, spot in enumerate(spots) if place in kept]
+    step = int(np.ceil((len(spots) - 1) / (NARROW_COLUMNS - 1)))
+    return [spot for place, spot in enumerate(spots) if place % step == 0 or spot == _spot_label(0.0)]
 
 
 def _is_now(spot: float, volatility: float) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 FONT = '-apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", Arial, sans-serif'
 TAG = "workbench"
 NARROW_TAG = "workbench-narrow"
+NO_COLOUR = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,15 @@ def paint(model: Any, **roles: str) -> Any:
     return model
 
 
+def on_card(figure: Any, *, dark: bool = False) -> Any:
+    """Let the card behind a figure show through it; return the figure.
+
+    Between device pixels a canvas keeps a trace of the colour that it was painted in before.
+    """
+    paint(figure, background_fill_color=NO_COLOUR, border_fill_color=NO_COLOUR)
+    return apply_theme(figure, dark=dark)
+
+
 def when_narrow(model: Any, **values: Any) -> Any:
     """Give properties of a Bokeh model another value on pages as narrow as a telephone; return the model."""
     kept = [tag for tag in model.tags if not (isinstance(tag, dict) and NARROW_TAG in tag)]
@@ -151,7 +161,9 @@ def apply_theme(figure: Any, *, dark: bool = False) -> Any:
             continue
         paint(model, **roles)
         for name, token in roles.items():
-            if token.startswith("field:"):
+            if token == NO_COLOUR:
+                setattr(model, name, None)
+            elif token.startswith("field:"):
                 setattr(model, name, {"field": f"{token.removeprefix('field:')}_{theme.name}"})
             else:
                 setattr(model, name, theme[token] if token in theme.tokens else _series(theme, token))

@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.login import LoginFormHandler
-from jupyter_server.base.handlers import APIHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado.log import app_log
-from tornado.web import Application, HTTPError, RequestHandler
+from tornado.web import Application, HTTPError, RequestHandler, StaticFileHandler
 from tornado.websocket import WebSocketHandler
 
 from workbench.errors import ServerSettingsError
@@ -135,12 +135,18 @@ def guard_application(application: Application) -> None:
 @cache
 def _guarded(handler_class: type[RequestHandler]) -> type[RequestHandler]:
     """Return the handler with a guard that runs before anything else of it does."""
+    page = issubclass(handler_class, JupyterHandler) and not issubclass(
+        handler_class, (APIHandler, WebSocketHandler, StaticFileHandler)
+    )
 
     class Guarded(handler_class):  # type: ignore[misc, valid-type]
         async def prepare(self) -> None:
             method = getattr(self, (self.request.method or "get").lower(), None)
             if not getattr(method, "__allow_unauthenticated", False) and not await _is_known(self):
                 return _close(self)
+            if page:
+                # Reading it sets the cookie with which a page later proves that it is ours.
+                _ = self.xsrf_token
             prepared = super().prepare()
             if inspect.isawaitable(prepared):
                 await prepared

@@ -12,6 +12,7 @@ import param
 from workbench.errors import WorkbenchError
 from workbench.plots import (
     mark_scenario,
+    on_card,
     price_line,
     scenario_heatmap,
     scenario_unit,
@@ -135,7 +136,7 @@ class BookView(pn.viewable.Viewer):
             *self._export_buttons(),
         )
         self._figures = _html(parts.figures_html(headline))
-        self._heatmap = scenario_heatmap(self.grid, subject="every underlying", height=316)
+        self._heatmap = on_card(scenario_heatmap(self.grid, subject="every underlying", height=316))
         self._grid_title = _html("")
         self._grid_words = _html("")
         self._result = _html("")
@@ -293,7 +294,7 @@ class BookView(pn.viewable.Viewer):
             self._detail_title.object = parts.card_title_html(name, str(error))
             return
         if self._prices is None:
-            self._prices = price_line(bars, symbol=name)
+            self._prices = on_card(price_line(bars, symbol=name))
             self._price_pane.object = self._prices
         else:
             update_price_line(self._prices, bars, symbol=name)

@@ -226,7 +226,8 @@ def detail_html(legs: pd.DataFrame, underlying: str) -> str:
         f'<th scope="col">Quantity</th><th scope="col" class="wb-wide">Mark,<br>$</th>'
         f'<th scope="col" class="wb-wide">Value,<br>$</th>'
         f'<th scope="col">P&amp;L,<br>$</th><th scope="col">Implied<br>vol, %</th><th scope="col">Days</th>'
-        f'<th scope="col" class="wb-wide wb-words">Strategy</th></tr></thead><tbody>{rows}</tbody></table></div>'
+        '<th scope="col" class="wb-wide wb-words">Strategy</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
     )
 
 

@@ -26,7 +26,7 @@
     if (!tag) return;
     const changed = {};
     for (const [name, token] of entries(tag instanceof Map ? tag.get(TAG) : tag[TAG])) {
-      changed[name] = token.startsWith("field:") ?
+      changed[name] = token === "none" ? null : token.startsWith("field:") ?
         {field: `${token.slice(6)}_${isDark() ? "dark" : "light"}`} : colour(token);
     }
     model.setv(changed, {sync: false});
