@@ -58,6 +58,8 @@ PAGE_POLICY = "; ".join(
         "frame-ancestors 'self'",
     )
 )
+# The next kernel is made ready only when the page that took the last one has loaded: both want the processor.
+FILL_DELAY_SECONDS = 3.0
 SECRET_VARIABLES = ("WORKBENCH_SERVER__TOKEN", "WORKBENCH_SERVER__PASSWORD_HASH", "JUPYTER_TOKEN")
 
 
@@ -190,7 +192,7 @@ def _config(
     config.VoilaConfiguration.preheat_kernel = preheated_kernels > 0
     config.VoilaConfiguration.default_pool_size = preheated_kernels
     config.VoilaConfiguration.file_allowlist = []
-    config.VoilaKernelManager.fill_delay = 0
+    config.VoilaKernelManager.fill_delay = FILL_DELAY_SECONDS
     config.VoilaExecutor.cell_error_instruction = (
         "The page could not be made. `workbench doctor` on the server says what is missing; "
         "the server's log says more."

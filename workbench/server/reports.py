@@ -65,7 +65,7 @@ def reports_index(runs: list[ReportRun], *, base_url: str) -> str:
     rows = []
     for run in runs:
         links = " ".join(
-            f'<a href="{escape(_address(base_url, run, name))}">{escape(KINDS[Path(name).suffix])}</a>'
+            f'<a href="{escape(_address(base_url, run, name))}">{escape(_label(name))}</a>'
             for name in run.files
         )
         rows.append(
@@ -154,6 +154,11 @@ def _address(base_url: str, run: ReportRun, name: str) -> str:
     return url_path_join(
         base_url, ROUTE, *(quote(part, safe="") for part in (run.pipeline, run.run_id, name))
     )
+
+
+def _label(name: str) -> str:
+    file = Path(name)
+    return file.stem.capitalize() if file.suffix == ".json" else KINDS[file.suffix]
 
 
 def _reading_order(name: str) -> tuple[int, str]:
