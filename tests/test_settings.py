@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from workbench.errors import DeskHomeError, SettingsError
-from workbench.settings import home_folder, load_settings, write_setting
+from workbench.settings import home_folder, load_settings, write_setting, write_settings
 
 
 def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):
@@ -74,3 +74,46 @@ def test_the_home_comes_from_argument_then_environment(tmp_path, monkeypatch):
     monkeypatch.delenv("WORKBENCH_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert home_folder() == tmp_path / "workbench-desk"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WORKBENCH_RISK", "{"),
+        ("WORKBENCH_RISK__GRID_SPOT", "[]"),
+        ("WORKBENCH_RISK__GRID_SPOT", "[NaN]"),
+        ("WORKBENCH_RISK__GRID_SPOT", "[-1.5]"),
+        ("WORKBENCH_RISK__LOOKBACK_SESSIONS", "999999999"),
+        ("WORKBENCH_MARKET__RATE", "nan"),
+        ("WORKBENCH_MARKET__RATE", "5"),
+        ("WORKBENCH_STORE__MEMORY_LIMIT", "banana"),
+        ("WORKBENCH_STORE__THREADS", "1000000000"),
+        ("WORKBENCH_STORE__LOCK_TIMEOUT_SECONDS", "inf"),
+        ("WORKBENCH_ALERTS__CHANNELS", "pigeon"),
+    ],
+)
+def test_nonsense_in_the_environment_is_refused_when_the_desk_opens(name, value, tmp_path, monkeypatch):
+    """Not when a figure is made of it."""
+    monkeypatch.setenv(name, value)
+    section = name.removeprefix("WORKBENCH_").split("__")[0].lower()
+    with pytest.raises(SettingsError, match=section) as caught:
+        load_settings(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_several_settings_are_written_together_or_not_at_all(tmp_path):
+    """Nobody finds half of them."""
+    with pytest.raises(SettingsError):
+        write_settings(tmp_path, {"name": "Demo", "risk.confidence": 7})
+    assert not list(tmp_path.iterdir())
+    write_settings(tmp_path, {"name": "Demo", "risk.confidence": 0.9})
+    settings = load_settings(tmp_path)
+    assert (settings.name, settings.risk.confidence) == ("Demo", 0.9)
+
+
+def test_a_damaged_file_is_not_written_over(tmp_path):
+    """Its owner may still mend it."""
+    (tmp_path / "settings.toml").write_text("name = 'x\n")
+    with pytest.raises(SettingsError, match=r"settings\.toml"):
+        write_setting(tmp_path, "name", "y")
+    assert (tmp_path / "settings.toml").read_text() == "name = 'x\n"

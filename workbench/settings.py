@@ -3,17 +3,16 @@
 import os
 import sys
 import tomllib
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tomlkit
+import tomlkit.exceptions
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableVariableError
 
 from workbench.errors import DeskHomeError, SettingsError
 
@@ -22,7 +21,7 @@ DEFAULT_HOME = "workbench-desk"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class ClockSettings(_Section):
@@ -37,11 +36,12 @@ class MarketSettings(_Section):
 
     calendar: str = Field("XNYS", description="Exchange calendar of sessions (exchange_calendars name).")
     currency: str = Field("USD", description="Currency of the desk's figures.")
+    # Past these bounds somebody wrote per cent.
     rate: float = Field(
-        0.0, description="Assumed interest rate, continuously compounded per year (0.05 is 5 %)."
+        0.0, ge=-1, le=1, description="Assumed interest rate, continuously compounded per year (0.05 is 5 %)."
     )
     dividend_yield: float = Field(
-        0.0, description="Assumed dividend yield, continuously compounded per year."
+        0.0, ge=-1, le=1, description="Assumed dividend yield, continuously compounded per year."
     )
 
 
@@ -49,13 +49,19 @@ class RiskSettings(_Section):
     """How the headline risk figures are made."""
 
     confidence: float = Field(0.99, gt=0.5, lt=1, description="Confidence of the headline VaR and ES.")
-    lookback_sessions: int = Field(500, ge=50, description="Sessions of history behind historical VaR.")
-    grid_spot: tuple[float, ...] = Field(
+    lookback_sessions: int = Field(
+        500, ge=50, le=10_000, description="Sessions of history behind historical VaR."
+    )
+    grid_spot: tuple[Annotated[float, Field(gt=-1, le=10)], ...] = Field(
         (-0.10, -0.08, -0.06, -0.04, -0.02, 0.0, 0.02, 0.04, 0.06, 0.08, 0.10),
+        min_length=1,
+        max_length=101,
         description="Relative changes of spot across the scenario grid.",
     )
-    grid_volatility: tuple[float, ...] = Field(
+    grid_volatility: tuple[Annotated[float, Field(ge=-10, le=10)], ...] = Field(
         (0.12, 0.08, 0.04, 0.0, -0.04),
+        min_length=1,
+        max_length=101,
         description="Absolute changes of volatility down the scenario grid (0.04 is four points).",
     )
 
@@ -63,8 +69,12 @@ class RiskSettings(_Section):
 class StoreSettings(_Section):
     """What one process may take of the machine."""
 
-    threads: int = Field(2, ge=1, description="Threads of DuckDB in this process.")
-    memory_limit: str = Field("2GB", description="Memory that DuckDB may use in this process.")
+    threads: int = Field(2, ge=1, le=256, description="Threads of DuckDB in this process.")
+    memory_limit: str = Field(
+        "2GB",
+        pattern=r"^\d+(\.\d+)? ?[MGT]i?B$",
+        description="Memory that DuckDB may use in this process, as in 500MB or 2GB.",
+    )
     lock_timeout_seconds: float = Field(120.0, gt=0, description="How long a write waits for its turn.")
 
 
@@ -136,14 +146,48 @@ def home_folder(home: str | os.PathLike[str] | None = None) -> Path:
     DeskHomeError
         If the folder is a project or a file rather than a place for a desk.
     """
-    chosen = home if home is not None else os.environ.get("WORKBENCH_HOME") or Path.home() / DEFAULT_HOME
-    folder = Path(chosen).expanduser().absolute()
-    if folder.is_file():
-        raise DeskHomeError(f"`{folder}` is a file; give a folder for the desk with --home.")
+    if home is not None and not str(home).strip():
+        raise DeskHomeError("The desk's folder is empty text; name a folder with --home.")
+    try:
+        chosen = home if home is not None else os.environ.get("WORKBENCH_HOME") or _default_home()
+        folder = Path(chosen).expanduser().absolute()
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        is_file = not there.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DeskHomeError(
+            f"The desk's folder cannot be used ({error}); name another with --home."
+        ) from error
+    if is_file:
+        raise DeskHomeError(f"`{there}` is a file; give a folder for the desk with --home.")
     if (folder / "pyproject.toml").exists():
         raise DeskHomeError(
             f"`{folder}` holds a pyproject.toml, so it is a project; give another folder with --home."
         )
+    return folder
+
+
+def _default_home() -> Path:
+    if os.environ.get("HOME") == "":
+        # Python reads it as the root of the file system.
+        raise RuntimeError("HOME is empty")
+    return Path.home() / DEFAULT_HOME
+
+
+def make_home(home: str | os.PathLike[str] | None = None) -> Path:
+    """Return the desk's folder as `home_folder` does, and make it when it is not there.
+
+    Raises
+    ------
+    DeskHomeError
+        If it cannot be made.
+    """
+    folder = home_folder(home)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DeskHomeError(
+            f"The desk's folder {folder} cannot be made ({error.strerror}); name another with --home."
+        ) from error
     return folder
 
 
@@ -172,48 +216,72 @@ def load_settings(home: Path) -> DeskSettings:
         If the file cannot be read, or a value of the file or the environment is not allowed.
     """
     file = home / SETTINGS_FILE
-    values: dict[str, Any] = {}
-    if file.exists():
-        try:
-            values = tomllib.loads(file.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                f"{file} cannot be read: {error}. Mend that line or remove the file."
-            ) from error
+    try:
+        values = tomllib.loads(_text_of(file))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SettingsError(f"{file} cannot be read: {error}. Mend that line or remove the file.") from error
     try:
         return DeskSettings(**values)
     except ValidationError as error:
         raise SettingsError(f"{_first_complaint(error)} Change it in {file} or the environment.") from error
+    except UnreadableVariableError as error:
+        # Its words name the section and not the value, which may be a secret.
+        raise SettingsError(
+            f"A WORKBENCH_ variable cannot be read ({error}); write a list as JSON, as in [-0.05, 0, 0.05]."
+        ) from error
 
 
 def write_setting(home: Path, name: str, value: Any) -> None:
-    """Set one value of ``settings.toml``, as in ``clock.as_of``; comments and order of the file are kept.
+    """Set one value of ``settings.toml``, as in ``clock.as_of``; see `write_settings`."""
+    write_settings(home, {name: value})
+
+
+def write_settings(home: Path, values: Mapping[str, Any]) -> None:
+    """Set values of ``settings.toml`` by name, all or none; comments and order of the file are kept.
 
     Raises
     ------
     SettingsError
-        If the value is not allowed; the file is then as it was.
+        If a value is not allowed, or the file cannot be read; the file is then as it was.
     """
+    load_settings(home)  # what is wrong already is said first
     file = home / SETTINGS_FILE
-    document = tomlkit.parse(file.read_text(encoding="utf-8")) if file.exists() else tomlkit.document()
-    *sections, key = name.split(".")
-    table: Any = document
-    for section in sections:
-        if section not in table:
-            table[section] = tomlkit.table()
-        table = table[section]
-    table[key] = value
-    text = tomlkit.dumps(document)
     try:
+        document = tomlkit.parse(_text_of(file))
+        for name, value in values.items():
+            *sections, key = name.split(".")
+            table: Any = document
+            for section in sections:
+                table = table.setdefault(section, tomlkit.table())
+            table[key] = value
+        text = tomlkit.dumps(document)
         DeskSettings(**tomllib.loads(text))
+    except (tomlkit.exceptions.TOMLKitError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SettingsError(
+            f"{file} cannot be read: {error}. Mend that line; nothing was changed."
+        ) from error
     except ValidationError as error:
         raise SettingsError(f"{_first_complaint(error)} Nothing was changed.") from error
-    temporary = file.with_suffix(".toml.new")
-    with temporary.open("w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(file)
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as handle:
+            handle.write(text)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _text_of(file: Path) -> str:
+    """Return the text of the settings file; none when there is no file."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        raise SettingsError(f"{file} cannot be read: {said}. Mend it or remove it.") from error
 
 
 def _first_complaint(error: ValidationError) -> str:

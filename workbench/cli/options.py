@@ -1,6 +1,7 @@
 """What every command shares: the desk's folder, the debug switch, and one sentence for an error."""
 
 import errno
+import re
 import sys
 from collections.abc import Callable
 from functools import update_wrapper
@@ -11,6 +12,7 @@ import click
 from workbench.errors import WorkbenchError
 
 FAILED = 1
+LONGEST = 1_000
 
 
 class DeskCommand(click.Command):
@@ -60,13 +62,24 @@ class DeskGroup(click.Group):
 
 
 def sentence(error: BaseException) -> str:
-    """Say an error as one sentence: what, where, what to do."""
+    """Say an error as one sentence: what, where, what to do; on one line, with no terminal codes."""
+    text = re.sub(r"\s+", " ", _said(error)).strip()
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:half]} … {text[-half:]}"
+
+
+def _said(error: BaseException) -> str:
     if isinstance(error, WorkbenchError):
         return str(error)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "The disk is full; nothing was half-written. Free some space and run the command again."
     if isinstance(error, PermissionError):
         return f"No permission for {error.filename}; choose another folder with --home or change its owner."
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename} cannot be used ({error.strerror}); name another, or mend it."
+    if isinstance(error, MemoryError):
+        return "The machine has no memory left for this; close other programs or ask for less."
     return f"{type(error).__name__}: {error}. This is a defect; run it again with --debug and report it."
 
 

@@ -51,10 +51,9 @@ def lab(ctx: click.Context, /, **doors: Any) -> None:
 def password(ctx: click.Context, password: str) -> None:
     """Set the login that serving to another host needs; only its hash is kept."""
     from workbench.security import hash_password
-    from workbench.settings import home_folder, write_setting
+    from workbench.settings import make_home, write_setting
 
-    home = home_folder(home_of(ctx))
-    home.mkdir(parents=True, exist_ok=True)
+    home = make_home(home_of(ctx))
     write_setting(home, "server.password_hash", hash_password(password))
     click.echo(f"The login of {home} is set.")
 

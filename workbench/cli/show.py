@@ -85,4 +85,5 @@ def _cell(value: Any, spec: str) -> Text:
         return Text(f"{value:%Y-%m-%d}" if value == value.normalize() else f"{value:%Y-%m-%d %H:%M}")
     if spec:
         return Text(format_number(float(value), spec))
-    return Text(str(value))
+    # Names come from people's files: a control character would steer the terminal.
+    return Text("".join(letter if letter.isprintable() else "?" for letter in str(value)))

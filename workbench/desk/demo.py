@@ -12,10 +12,12 @@ import pandas as pd
 
 from workbench.desk.desk import Desk
 from workbench.desk.frames import Headline, format_number
+from workbench.errors import DeskHomeError
 from workbench.market.calendars import session_close, sessions, years_to_expiry
 from workbench.market.instruments import OptionContract
 from workbench.providers import ModelledChainProvider
-from workbench.settings import SETTINGS_FILE, home_folder, write_setting
+from workbench.settings import load_settings, make_home, write_settings
+from workbench.store import Lake, Ledger
 from workbench.volatility import modelled_chain, realized_volatility
 
 LAST_SESSION = date(2013, 3, 1)
@@ -119,10 +121,14 @@ def make_demo(
 
     Bars, fills and rules are the same each time and are written once; prices, risk and backtest are computed
     anew, and every call makes a run of its own with its own report.
+
+    Raises
+    ------
+    DeskHomeError
+        If the folder holds a desk of the user's own: example trades have no place in it.
     """
     say = on_step or (lambda text: None)
-    folder = home_folder(home)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_home(home)
     say("Opening the desk")
     desk = open_demo_desk(folder)
     say("Loading real daily prices of five shares, 2000 to 2013")
@@ -158,13 +164,30 @@ def _money(amount: float, sign: str = "") -> str:
 
 
 def open_demo_desk(folder: Path) -> Desk:
-    """Write the demo's settings where there are none, and open the desk."""
-    if not (folder / SETTINGS_FILE).exists():
-        write_setting(folder, "name", "Demo desk")
-        write_setting(folder, "clock.as_of", LAST_SESSION)
-        write_setting(folder, "clock.label", "sample data")
-        write_setting(folder, "market.rate", RATE)
+    """Give an empty desk the demo's settings, all at once, and open it; refuse a desk of the user's own."""
+    if load_settings(folder).clock.as_of is None:
+        if _holds_data(folder):
+            raise DeskHomeError(
+                f"{folder} holds a desk that is not the demo's; make the demo in a folder of its own: "
+                "workbench demo --home FOLDER."
+            )
+        write_settings(
+            folder,
+            {
+                "name": "Demo desk",
+                "clock.as_of": LAST_SESSION,
+                "clock.label": "sample data",
+                "market.rate": RATE,
+            },
+        )
     return Desk.open(folder)
+
+
+def _holds_data(folder: Path) -> bool:
+    if not (folder / "ledger.sqlite").exists():
+        return False
+    with Lake.open(folder / "lake") as lake, Ledger.open(folder / "ledger.sqlite") as ledger:
+        return bool(lake.tables()["rows"].sum()) or len(ledger.fills.frame()) > 0
 
 
 def load_modelled_chains(desk: Desk) -> None:

@@ -32,7 +32,9 @@ def quote_text(text: str | Path) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
-def connect(folder: Path, *, read_only: bool, threads: int, memory_limit: str) -> duckdb.DuckDBPyConnection:
+def connect(
+    folder: Path, *, read_only: bool, threads: int, memory_limit: str, create: bool = False
+) -> duckdb.DuckDBPyConnection:
     """Open a connection that has the lake of `folder` attached as ``lake``.
 
     Parameters
@@ -45,6 +47,8 @@ def connect(folder: Path, *, read_only: bool, threads: int, memory_limit: str) -
         Threads that DuckDB may use. Its own default is every core, in each of many kernels.
     memory_limit : str
         As in ``"2GB"``; past it DuckDB spills to the lake's folder.
+    create : bool
+        Make the catalog when it is not there; without, an empty one is damage and is refused.
 
     Raises
     ------
@@ -52,6 +56,10 @@ def connect(folder: Path, *, read_only: bool, threads: int, memory_limit: str) -
         If another version of DuckDB is installed, or a newer one wrote the catalog.
     StoreBusyError
         If the catalog stays locked.
+    DeskHomeError
+        If the catalog is damaged.
+    SettingsError
+        If the memory limit is none, or too small.
     """
     paths = _extension_paths()
     connection = duckdb.connect(
@@ -76,14 +84,14 @@ def connect(folder: Path, *, read_only: bool, threads: int, memory_limit: str) -
         connection.execute("SET ducklake_max_retry_count = 100")
         connection.execute("SET ducklake_retry_wait_ms = 10")
         connection.execute("SET ducklake_retry_backoff = 1.2")
-        _attach(connection, folder, read_only=read_only)
+        _attach(connection, folder, read_only=read_only, create=create)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _attach(connection: duckdb.DuckDBPyConnection, folder: Path, *, read_only: bool) -> None:
+def _attach(connection: duckdb.DuckDBPyConnection, folder: Path, *, read_only: bool, create: bool) -> None:
     # A relative DATA_PATH would mean the process's own folder, and an absolute one is written into
     # the catalog; overriding it at each attach is what lets a desk be moved.
     options = (
@@ -91,7 +99,8 @@ def _attach(connection: duckdb.DuckDBPyConnection, folder: Path, *, read_only: b
         "META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 10000, DATA_INLINING_ROW_LIMIT 0"
     )
     statement = f"ATTACH {quote_text(f'ducklake:sqlite:{folder / CATALOG}')} AS lake ({options}"
-    statement += ", READ_ONLY, CREATE_IF_NOT_EXISTS false)" if read_only else ")"
+    statement += "" if create else ", CREATE_IF_NOT_EXISTS false"
+    statement += ", READ_ONLY)" if read_only else ")"
     deadline = time.monotonic() + _ATTACH_PATIENCE
     while True:
         try:

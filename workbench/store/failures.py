@@ -5,7 +5,14 @@ import resource
 import shutil
 from pathlib import Path
 
-from workbench.errors import DeskVersionError, StorageFullError, StoreBusyError, WorkbenchError
+from workbench.errors import (
+    DeskHomeError,
+    DeskVersionError,
+    SettingsError,
+    StorageFullError,
+    StoreBusyError,
+    WorkbenchError,
+)
 
 __all__ = ["is_busy", "is_storage_full", "translate"]
 
@@ -28,6 +35,54 @@ _NEWER_WORDS = (
     "only ducklake versions",
     "ducklake version",
     "catalog version mismatch",
+)
+_DAMAGED_WORDS = (
+    "file is not a database",
+    "disk image is malformed",
+    "unable to open database",
+    "creating a new ducklake is explicitly disabled",
+    "no magic bytes",
+    "too small to be a parquet file",
+    "invalid footer",
+    "thrift",
+    "cannot open file",
+    "no such table",
+    "does not exist!",
+    "failed to read file",
+    _AMBIGUOUS,
+)
+_FORBIDDEN_WORDS = ("permission denied", "readonly database", "read-only file system")
+_TOO_MANY_WORDS = ("too many open files",)
+_NO_MEMORY_WORDS = ("out of memory",)
+# The first that fits is meant: a file that may not be opened, or not now, is not damaged.
+_MEANINGS: tuple[tuple[tuple[str, ...], type[WorkbenchError], str], ...] = (
+    (_BUSY_WORDS, StoreBusyError, "Another process keeps {place} locked; try again in a moment."),
+    (
+        _NEWER_WORDS,
+        DeskVersionError,
+        "{place} was written by a newer version of Workbench; install that version or restore a backup.",
+    ),
+    (
+        _NO_MEMORY_WORDS,
+        SettingsError,
+        "A query needs more memory than `store.memory_limit` allows; raise that setting.",
+    ),
+    (
+        _FORBIDDEN_WORDS,
+        DeskHomeError,
+        "{place} may not be changed by this user ({said}); change its owner or choose another folder "
+        "with --home.",
+    ),
+    (
+        _TOO_MANY_WORDS,
+        StoreBusyError,
+        "This process has too many files open for {place}; close some desks, or raise `ulimit -n`.",
+    ),
+    (
+        _DAMAGED_WORDS,
+        DeskHomeError,
+        "{place} is damaged ({said}); restore the desk from a backup into a new folder.",
+    ),
 )
 
 
@@ -54,13 +109,16 @@ def translate(error: Exception, place: Path) -> Exception:
         return StorageFullError(
             f"The disk that holds {place} is full; nothing was written. Free some space and try again."
         )
-    if is_busy(error):
-        return StoreBusyError(f"Another process keeps {place} locked; try again in a moment.")
-    if any(word in str(error).lower() for word in _NEWER_WORDS):
-        return DeskVersionError(
-            f"{place} was written by a newer version of Workbench; install that version or restore a backup."
-        )
+    text = str(error).lower()
+    for words, kind, sentence in _MEANINGS:
+        if any(word in text for word in words):
+            return kind(sentence.format(place=place, said=_first_line(error)))
     return given
+
+
+def _first_line(error: Exception) -> str:
+    """Return what a database says first; hints and the statement follow in further lines."""
+    return str(error).strip().splitlines()[0].removesuffix("!")[:300]
 
 
 def _has_no_room(place: Path) -> bool:

@@ -28,7 +28,7 @@ def needs_creation(folder: Path) -> bool:
     DeskVersionError
         If a newer version made the lake.
     DeskHomeError
-        If the format file cannot be read.
+        If the format file cannot be read, or the catalog is gone.
     """
     path = folder / FORMAT_FILE
     try:
@@ -39,6 +39,8 @@ def needs_creation(folder: Path) -> bool:
         raise DeskHomeError(
             f"{path} cannot be read ({error.strerror}); check its owner and permissions."
         ) from error
+    except UnicodeDecodeError as error:
+        raise DeskHomeError(f"{path} is damaged; restore the desk from a backup.") from error
     try:
         found = int(json.loads(text)["format"])
     except (ValueError, TypeError, KeyError) as error:
@@ -50,7 +52,10 @@ def needs_creation(folder: Path) -> bool:
             f"The lake in {folder} has format {found} and this version reads up to {FORMAT}; "
             "install the version of Workbench that made it."
         )
-    return not (folder / CATALOG).exists()
+    if not (folder / CATALOG).exists():
+        # The format is written last, so there was a catalog: a new one would hide every row there is.
+        raise DeskHomeError(f"The lake's catalog {folder / CATALOG} is gone; restore the desk from a backup.")
+    return False
 
 
 def create_lake(folder: Path, *, lock_timeout: float) -> None:
@@ -63,7 +68,7 @@ def create_lake(folder: Path, *, lock_timeout: float) -> None:
         with StoreLock(folder / "lock").hold("making the lake", lock_timeout):
             if not needs_creation(folder):
                 return
-            connection = connect(folder, read_only=False, threads=1, memory_limit="1GB")
+            connection = connect(folder, read_only=False, threads=1, memory_limit="1GB", create=True)
             try:
                 _create_tables(connection)
             finally:
