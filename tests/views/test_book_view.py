@@ -195,6 +195,12 @@ def test_a_page_made_long_ago_reads_the_desk_again_when_it_is_opened(demo_desk):
     view.opened = 1.0
     assert len(reads) == 1, "it was made just now"
     view._made_at -= pd.Timedelta(minutes=5)
+    figures = view._figures
     view.opened = 2.0
     assert len(reads) == 2
+    assert view._figures is figures, "the book is the same, so the page stays"
+    view.book = view.book.iloc[1:]
+    view.opened = 3.0
+    assert view._figures is not figures
+    assert len(view.book) == len(demo_desk.book())
     assert len(view.__panel__().objects) == 6

@@ -252,8 +252,17 @@ class BookView(pn.viewable.Viewer):
     @param.depends("opened", watch=True)
     def _page_opened(self) -> None:
         """Show the desk as it is now: a kernel kept ready rendered this page some time ago."""
-        if (datetime.now(UTC) - self._made_at).total_seconds() > STALE_SECONDS:
+        if (datetime.now(UTC) - self._made_at).total_seconds() > STALE_SECONDS and self._is_outdated():
             self.refresh()
+
+    def _is_outdated(self) -> bool:
+        """Say whether the desk would now show another book; asking costs a fifth of building the page."""
+        try:
+            if self.headline is None or self.desk.as_of().instant != self.headline.as_of.instant:
+                return True
+            return not pd.DataFrame(self.desk.book()).reset_index(drop=True).equals(self.book)
+        except WorkbenchError:
+            return True
 
     def stressed(self) -> Any:
         """Return what the chosen scenario does to the book, as the desk computes it."""
