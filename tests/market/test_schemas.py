@@ -118,6 +118,15 @@ def test_a_quote_without_any_price_is_flagged():
 
 
 @pytest.mark.parametrize(
+    "change", [dict.fromkeys(("open", "high", "low", "close"), 1e300), {"volume": 1e300}]
+)
+def test_a_bar_of_absurd_size_is_set_aside(change):
+    good, bad = check_bars(frame_of(BAR | change))
+    assert good.empty
+    assert "no amount of a market" in bad["reason"].iloc[0]
+
+
+@pytest.mark.parametrize(
     "change, reason",
     [
         ({"strike": 0.0}, "`strike` is 0"),
@@ -148,6 +157,17 @@ def test_a_quote_of_the_expiry_day_is_good_until_midnight_in_new_york():
         ({"quantity": None}, "`quantity` is missing"),
         ({"price": Decimal("-1")}, "`price` is -1"),
         ({"symbol": ""}, "`symbol` is missing"),
+        ({"quantity": Decimal("1e300")}, "no amount of a market"),
+        ({"quantity": Decimal("1e-30")}, "`quantity` is 1e-30"),
+        ({"price": Decimal("1e300")}, "no amount of a market"),
+        ({"fees": Decimal("Infinity")}, "`fees` is"),
+        ({"symbol": "AAPL  131320C00490000"}, "looks like an option"),
+        ({"symbol": "AAPL  130420X00490000"}, "looks like an option"),
+        ({"symbol": "AAPL  130420C0049000"}, "looks like an option"),
+        ({"symbol": "AAPL 4/20/13 490 C"}, "looks like an option"),
+        ({"symbol": "AAPL  990417C00490000"}, "expires in 2099"),
+        ({"symbol": "A\x1b[31m"}, "control characters"),
+        ({"symbol": "A" * 10_000}, "10,000 characters"),
     ],
 )
 def test_a_fill_that_cannot_be_is_set_aside(change, reason):

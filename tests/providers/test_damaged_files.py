@@ -2,6 +2,7 @@
 
 import random
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -56,3 +57,8 @@ def test_noise_is_refused_or_told(tmp_path, read, sound, data):
     path.write_bytes(sound[: len(data) % 80] + data)
     with suppress(WorkbenchError):
         read(path)
+
+
+def test_a_device_that_never_ends_is_refused():
+    with pytest.raises(WorkbenchError, match="device"):
+        read_bars_file(Path("/dev/zero"))

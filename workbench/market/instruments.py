@@ -31,6 +31,10 @@ _EUROPEAN_ROOTS = frozenset(
     {"SPX", "SPXW", "XSP", "NDX", "NDXP", "XND", "RUT", "RUTW", "MRUT", "VIX", "VIXW", "XEO", "DJX"}
 )
 _STRIKE_LIMIT = Decimal(100_000)
+_LIKE_AN_OPTION = re.compile(r"\d{6}[A-Za-z]\d|\d.*\s[CP]$", re.IGNORECASE)
+_LONGEST_SYMBOL = 40
+# The calendars of market/calendars.py end there.
+_LAST_YEAR = 2049
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,31 @@ def is_option_symbol(text: str) -> bool:
     except ArgumentError:
         return False
     return True
+
+
+def symbol_complaint(symbol: str) -> str | None:
+    """Say why a text can be no symbol of a desk, or None when it can.
+
+    An option's symbol that cannot be read would pass for a share of that name.
+
+    Examples
+    --------
+    >>> symbol_complaint("AAPL  130420C00490000"), symbol_complaint("BRK B")
+    (None, None)
+    """
+    if not symbol.isprintable():
+        return "holds control characters"
+    if len(symbol) > _LONGEST_SYMBOL:
+        return f"is {len(symbol):,} characters long; a symbol has at most {_LONGEST_SYMBOL}"
+    if not _LIKE_AN_OPTION.search(symbol):
+        return None
+    try:
+        contract = parse_occ_symbol(symbol)
+    except ArgumentError:
+        return "looks like an option and cannot be read as one; write it as in 'SPY   210917C00450000'"
+    if contract.expiry.year > _LAST_YEAR:
+        return f"expires in {contract.expiry.year}; calendars are known to {_LAST_YEAR}"
+    return None
 
 
 def underlying_of_root(root: str) -> str:

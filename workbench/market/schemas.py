@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from workbench.errors import DataFormatError
+from workbench.market.instruments import symbol_complaint
 
 if TYPE_CHECKING:
     from pandera.pandas import DataFrameSchema
@@ -88,6 +89,10 @@ VENDOR_COLUMNS = tuple(column.name for column in OPTION_QUOTES if column.name.st
 # Vendors round and adjust in floating point; a high that misses the close by this much is no error.
 _ROUNDING = 1e-8
 _REASONS_ARE_LISTED_UP_TO = 6
+# No market has such amounts in any currency; past them a figure is a slip or a unit gone wrong, and one
+# such row would drown every other in a sum.
+_LARGEST = {"price": 1e9, "quantity": 1e12, "volume": 1e15}
+_SMALLEST_QUANTITY = 1e-9
 
 
 class Checked(NamedTuple):
@@ -175,8 +180,11 @@ def check_bars(frame: pd.DataFrame) -> Checked:
     _require_columns(frame, BARS)
     rules = _Rules(frame)
     rules.missing("symbol", "time", *PRICE_COLUMNS)
+    rules.unless_a_symbol()
     for name in PRICE_COLUMNS:
         rules.unless_positive(name)
+    rules.unless_within("price", *PRICE_COLUMNS)
+    rules.unless_within("volume", "volume")
     high, low = rules.values("high"), rules.values("low")
     for name in ("open", "close", "low"):
         other = rules.values(name)
@@ -223,6 +231,7 @@ def check_option_quotes(frame: pd.DataFrame, *, zone: str = "America/New_York") 
     )
     for name in ("bid", "ask", "last", "bid_size", "ask_size", "volume", "open_interest"):
         rules.unless_zero_or_more(name)
+    rules.unless_within("price", "strike", "bid", "ask", "last", "underlying_price")
     rules.unless_positive("underlying_price")
     rules.unless_positive("multiplier")
     day = frame["time"].dt.tz_convert(zone).dt.tz_localize(None).dt.normalize()
@@ -256,9 +265,12 @@ def check_fills(frame: pd.DataFrame) -> Checked:
     _require_columns(frame, FILLS)
     rules = _Rules(frame)
     rules.missing("fill_id", "account", "time", "symbol", "quantity", "price", "fees", "currency")
-    rules.refuse(rules.values("quantity") == 0, lambda row: "`quantity` is 0; a fill buys or sells something")
+    rules.unless_a_symbol()
+    nothing = np.abs(rules.values("quantity")) < _SMALLEST_QUANTITY
+    rules.refuse(nothing, lambda row: f"`quantity` is {row.quantity:g}; a fill buys or sells something")
     rules.unless_zero_or_more("price")
-    rules.refuse(np.isinf(rules.values("fees")), lambda row: "`fees` is infinite")
+    rules.unless_within("quantity", "quantity", "fees")
+    rules.unless_within("price", "price")
     rules.repeated(["fill_id"])
     return rules.split(FILLS)
 
@@ -296,6 +308,20 @@ class _Rules:
             (values < 0) | np.isinf(values),
             lambda row: f"`{name}` is {getattr(row, name):g}; it must be zero or more",
         )
+
+    def unless_within(self, kind: str, *columns: str) -> None:
+        limit = _LARGEST[kind]
+        for name in columns:
+            self.refuse(np.abs(self.values(name)) > limit, _beyond(name, limit))
+
+    def unless_a_symbol(self) -> None:
+        symbols = self._frame["symbol"]
+        complaints = {name: symbol_complaint(str(name)) for name in symbols.dropna().unique()}
+        wrong = {name for name, complaint in complaints.items() if complaint}
+        if wrong:
+            self.refuse(
+                np.asarray(symbols.isin(wrong), dtype=bool), lambda row: f"`symbol` {complaints[row.symbol]}"
+            )
 
     def repeated(self, key: list[str]) -> None:
         """Refuse all but the last of the sound rows that share a key."""
@@ -352,6 +378,10 @@ def _absent(values: "pd.Series[Any]") -> Mask:
 
 def _missing(name: str) -> Callable[[Any], str]:
     return lambda row: f"`{name}` is missing"
+
+
+def _beyond(name: str, limit: float) -> Callable[[Any], str]:
+    return lambda row: f"`{name}` is {getattr(row, name):g}; more than {limit:g} is no amount of a market"
 
 
 def _below(name: str, other: str) -> Callable[[Any], str]:

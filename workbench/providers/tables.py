@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import re
+import stat
 import zlib
 from collections import deque
 from collections.abc import Sequence
@@ -105,6 +106,9 @@ def read_table(path: Path, *, encoding: str | None = None) -> RawTable:
         If the file is missing, empty, damaged, of another kind, without a header, or in another encoding.
     """
     try:
+        if stat.S_ISCHR(path.stat().st_mode):
+            # A device such as /dev/zero never ends.
+            raise DataFormatError(f"{path} is a device; give a file or a pipe.")
         data = path.read_bytes()
     except FileNotFoundError:
         raise DataFormatError(f"There is no file {path}; check the path.") from None
