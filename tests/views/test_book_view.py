@@ -85,7 +85,7 @@ def test_a_row_of_the_table_opens_its_underlying(view):
 
 def test_the_table_keeps_numbers_as_numbers_and_begins_with_the_worst(view, demo_desk):
     table = view._table.value
-    for name in ("quantity", "price", "value", "pnl", "day_pnl", "delta_percent", "scenario_pnl"):
+    for name in ("quantity", "price", "value", "pnl", "day_pnl", "dollar_delta", "scenario_pnl"):
         assert pd.api.types.is_float_dtype(table[name]), name
     assert table["day_pnl"].is_monotonic_increasing
     assert table["value"].sum() == pytest.approx(demo_desk.headline().book_value)

@@ -16,6 +16,8 @@ from workbench.server.shell import PLACES, page
 
 ROUTE = "workbench/reports"
 KINDS = {".html": "Report", ".xlsx": "Excel", ".pdf": "PDF", ".ipynb": "Notebook", ".json": "Figures"}
+# The run's own record: for the list of reports, not for reading.
+RECORD = "run.json"
 CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".json": "application/json; charset=utf-8",
@@ -46,7 +48,7 @@ def report_runs(folder: Path) -> list[ReportRun]:
     for place in folder.glob("*/*") if folder.is_dir() else ():
         if not place.is_dir() or any(part.startswith((".", "_")) for part in place.relative_to(folder).parts):
             continue
-        files = [file for file in sorted(place.iterdir()) if file.is_file() and file.suffix in KINDS]
+        files = [file for file in sorted(place.iterdir()) if file.suffix in KINDS and file.name != RECORD]
         if files:
             latest = max(file.stat().st_mtime for file in files)
             written_at = datetime.fromtimestamp(latest, UTC)

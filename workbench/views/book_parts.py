@@ -78,7 +78,7 @@ def figures_html(headline: Any) -> str:
             signed=True,
         ),
         _figure(
-            "dollar_delta", "Net delta", "$", headline.dollar_delta,
+            "dollar_delta", "Net dollar delta", "$", headline.dollar_delta,
             f"{written(headline.dollar_delta / 100, signed=True)} $ per 1 %",
         ),
         _figure("vega_point", "Vega", "$ per pt", headline.vega_point, "all volatilities together"),
@@ -166,17 +166,17 @@ def scenario_result_html(pnl: float, by_underlying: pd.Series, *, words: str, sk
 def exposure_html(greeks: pd.DataFrame, *, chosen: str) -> str:
     """Return exposure by underlying as a table, with the book as its last row."""
     columns = (
-        ("Value,<br>$", "value", 1),
-        ("Delta,<br>$ per 1 %", "dollar_delta", 100),
-        ("Gamma,<br>$ per (1 %)²", "dollar_gamma_1pct", 100),
-        ("Vega,<br>$ per pt", "vega_point", 1),
-        ("Theta,<br>$ per day", "theta_day", 1),
+        ("Value,<br>$", "value"),
+        ("Delta,<br>$", "dollar_delta"),
+        ("Gamma,<br>$ per 1 %", "dollar_gamma_1pct"),
+        ("Vega,<br>$ per pt", "vega_point"),
+        ("Theta,<br>$ per day", "theta_day"),
     )
-    head = "".join(f'<th scope="col">{name}</th>' for name, _, _ in columns)
+    head = "".join(f'<th scope="col">{name}</th>' for name, _ in columns)
     rows = []
     for name, row in greeks.iterrows():
         tone = ' class="wb-total"' if name == "Book" else ' class="wb-here"' if name == chosen else ""
-        cells = "".join(f"<td>{written(row[key] / divisor)}</td>" for _, key, divisor in columns)
+        cells = "".join(f"<td>{written(row[key])}</td>" for _, key in columns)
         rows.append(f'<tr{tone}><th scope="row">{escape(str(name))}</th>{cells}</tr>')
     return (
         '<div class="wb-title"><h2>Exposure</h2><span>by underlying</span></div>'
@@ -212,8 +212,8 @@ def detail_html(legs: pd.DataFrame, underlying: str) -> str:
     total = legs[["dollar_delta", "dollar_gamma_1pct", "vega_point", "theta_day", "rho_point", "pnl"]].sum()
     facts = (
         ("Spot, $", written(float(legs["spot"].iloc[0]), 2)),
-        ("Delta, $ per 1 %", written(total["dollar_delta"] / 100)),
-        ("Gamma, $ per (1 %)²", written(total["dollar_gamma_1pct"] / 100)),
+        ("Delta, $", written(total["dollar_delta"])),
+        ("Gamma, $ per 1 %", written(total["dollar_gamma_1pct"])),
         ("Vega, $ per pt", written(total["vega_point"])),
         ("Theta, $ per day", written(total["theta_day"], signed=True)),
         ("Rho, $ per 1 %", written(total["rho_point"])),

@@ -15,20 +15,23 @@ COLUMNS: tuple[tuple[str, str, str, int, int], ...] = (
     ("value", "Value, $", "money", 80, 5),
     ("day_pnl", "P&L last<br>session, $", "gain", 90, 3),
     ("pnl", "P&L, $", "gain", 80, 0),
-    ("delta_percent", "Delta,<br>$ per 1 %", "money", 76, 6),
+    ("dollar_delta", "Delta,<br>$", "money", 76, 6),
     ("theta_day", "Theta,<br>$ per day", "money", 76, 7),
     ("vega_point", "Vega,<br>$ per pt", "money", 76, 7),
     ("volatility_percent", "Implied<br>vol, %", "volatility", 66, 8),
     ("scenario_pnl", "Scenario<br>P&L, $", "gain", 90, 2),
     ("state", "State", "state", 80, 1),
 )
-SUMMED = ("value", "day_pnl", "pnl", "delta_percent", "theta_day", "vega_point", "scenario_pnl")
+SUMMED = ("value", "day_pnl", "pnl", "dollar_delta", "theta_day", "vega_point", "scenario_pnl")
 STATES = {
     "ok": "○ ok",
     "modelled": "modelled",
     "stale": "stale price",
     "no_quote": "▲ no price",
     "no_bid": "▲ no bid",
+    "crossed": "▲ crossed",
+    "unadjusted": "▲ split: terms changed",
+    "other_currency": "▲ other currency",
     "expired": "expired",
 }
 
@@ -57,7 +60,6 @@ def table_frame(book: pd.DataFrame, scenario_pnl: pd.Series | None = None) -> pd
         P&L of the chosen scenario on the book's index; missing where a leg could not be revalued.
     """
     frame = book.copy()
-    frame["delta_percent"] = frame["dollar_delta"] / 100
     frame["volatility_percent"] = frame["volatility"] * 100
     frame["scenario_pnl"] = float("nan") if scenario_pnl is None else scenario_pnl.reindex(frame.index)
     frame["state"] = [
