@@ -77,7 +77,7 @@ class Watched:
         self.page.screenshot(path=OUTPUT / f"{name}.png", full_page=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(demo_home):
     """The demo desk's dashboards: (address, home folder)."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("WORKBENCH_", "JUPYTER_"))}
@@ -110,9 +110,9 @@ def served(demo_home):
         process.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """One browser for the run."""
+    """One browser for a file of tests: playwright keeps an event loop, which must not outlive them."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

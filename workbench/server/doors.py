@@ -142,7 +142,8 @@ def _guarded(handler_class: type[RequestHandler]) -> type[RequestHandler]:
     class Guarded(handler_class):  # type: ignore[misc, valid-type]
         async def prepare(self) -> None:
             method = getattr(self, (self.request.method or "get").lower(), None)
-            if not getattr(method, "__allow_unauthenticated", False) and not await _is_known(self):
+            known = await _is_known(self)
+            if not known and not getattr(method, "__allow_unauthenticated", False):
                 return _close(self)
             if page:
                 # Reading it sets the cookie with which a page later proves that it is ours.
