@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from workbench.arrays import FloatArray
 from workbench.desk.chains import closes_at, marks_at, underlyings
 from workbench.desk.clock import AsOf
 from workbench.market.calendars import previous_session, session_close, years_to_expiry
 from workbench.market.corporate_actions import adjust_bars
 from workbench.market.instruments import is_option_symbol, parse_occ_symbol, underlying_of
+from workbench.market.quality import find_outliers
 from workbench.portfolio import (
     book_greeks,
     leg_greeks,
@@ -24,8 +26,12 @@ from workbench.pricing import implied_volatility
 from workbench.settings import MarketSettings
 from workbench.store import Lake, Ledger
 
-KEY = ["account", "symbol"]
+KEY = ["account", "symbol", "currency"]
 GREEKS = ["delta_shares", "dollar_delta", "dollar_gamma_1pct", "vega_point", "theta_day", "rho_point"]
+MONEY = ["price", "value", "open_pnl", "pnl", "day_pnl"]
+FOREIGN_MONEY = [*MONEY, "cost", "realized_pnl", "dividends", "fees"]
+# Positions that this desk cannot value: their money is missing, whatever quote bears their symbol.
+SET_ASIDE = ("unadjusted", "other_currency")
 POSITION_COLUMNS = [
     *KEY, "description", "underlying", "kind", "expiry", "strike", "quantity", "multiplier", "price",
     "price_status", "price_time", "value", "cost", "open_pnl", "realized_pnl", "dividends", "fees", "pnl",
@@ -42,11 +48,14 @@ class BookReader:
     ledger: Ledger
     market: MarketSettings
 
-    def positions(self, as_of: AsOf) -> pd.DataFrame:
+    def positions(self, as_of: AsOf, *, by_strategy: bool = False) -> pd.DataFrame:
         """Return every position ever held up to `as_of`, valued; closed ones have quantity zero.
 
-        `day_pnl` counts from the close of the session before, fills and dividends of the day included.
+        `day_pnl` counts from the close of the session before, fills and dividends of the day included. A
+        symbol traded under several strategies is one position that names them all, or with `by_strategy`
+        one for each.
         """
+        keys = [*KEY, "strategy"] if by_strategy else KEY
         fills = self.ledger.fills.frame(until=as_of.instant)
         if fills.empty:
             return pd.DataFrame(columns=POSITION_COLUMNS)
@@ -54,11 +63,13 @@ class BookReader:
         symbols = fills["symbol"].unique().tolist()
         actions = self._actions(symbols)
         marks = marks_at(self.lake, symbols, as_of.instant, calendar)
-        held = positions_from_fills(fills, actions=actions, until=as_of.instant)
+        by = ["account", "strategy"] if by_strategy else ["account"]
+        held = positions_from_fills(fills, actions=actions, until=as_of.instant, by=by)
         valued = value_positions(held, marks)
         quotes = marks[["price_status", "price_time", "modelled", "source"]].reset_index()
-        tags = fills.groupby(KEY)["strategy"].last().reset_index()
-        valued = valued.merge(quotes, on="symbol", how="left").merge(tags, on=KEY, how="left")
+        valued = valued.merge(quotes, on="symbol", how="left")
+        if not by_strategy:
+            valued = valued.merge(_strategies(fills, held), on=KEY, how="left")
         before = session_close(calendar, previous_session(calendar, as_of.session))
         day = period_pnl(
             fills,
@@ -67,8 +78,11 @@ class BookReader:
             marks_at(self.lake, symbols, before, calendar),
             marks,
             actions=actions,
+            by=by,
         )
-        valued = valued.merge(day[[*KEY, "pnl"]].rename(columns={"pnl": "day_pnl"}), on=KEY, how="left")
+        valued = valued.merge(day[[*keys, "pnl"]].rename(columns={"pnl": "day_pnl"}), on=keys, how="left")
+        _set_aside(valued, valued["unadjusted"], "unadjusted", MONEY)
+        _set_aside(valued, valued["currency"].ne(self.market.currency), "other_currency", FOREIGN_MONEY)
         return self._with_risk(valued, as_of).reindex(columns=POSITION_COLUMNS)
 
     def _actions(self, symbols: list[str]) -> pd.DataFrame | None:
@@ -91,25 +105,53 @@ class BookReader:
         frame["exercise"] = [c.exercise if c else "" for c in contracts]
         spots = closes_at(self.lake, frame["underlying"].tolist(), as_of.instant, self.market.calendar)
         frame["spot"] = frame["underlying"].map(spots).astype("float64")
+        frame.loc[frame["price_status"].isin(SET_ASIDE), "spot"] = np.nan
         frame["rate"] = self.market.rate
         frame["dividend_yield"] = self.market.dividend_yield
         frame["years"] = years_to_expiry(as_of.instant, frame["expiry"], self.market.calendar)
         option = frame["kind"].ne("share")
+        spot_then, years_then = self._when_quoted(frame, as_of)
         solved = implied_volatility(
             frame["price"].astype("float64"),
-            frame["spot"],
+            spot_then,
             frame["strike"],
-            frame["years"],
+            years_then,
             rate=self.market.rate,
             dividend_yield=self.market.dividend_yield,
             is_call=frame["kind"].eq("call"),
         )
-        frame["volatility"] = solved.volatility
-        frame["volatility_status"] = np.where(option, solved.status, "")
-        frame.loc[option & frame["years"].le(0), "price_status"] = "expired"
+        expired = frame["price_status"].eq("expired")
+        frame["volatility"] = np.where(expired, np.nan, solved.volatility)
+        frame["volatility_status"] = np.where(option, np.where(expired, "no_time", solved.status), "")
         held = frame["quantity"].ne(0)
         frame[GREEKS] = trader_units(leg_greeks(frame[held])).reindex(frame.index)[GREEKS]
         return frame
+
+    def _when_quoted(self, frame: pd.DataFrame, as_of: AsOf) -> "tuple[pd.Series[float], FloatArray]":
+        """Return spot and time to expiry at each quote: a price tells a volatility only with its own spot."""
+        calendar = self.market.calendar
+        quoted = frame["price_time"].where(frame["price_time"].notna(), as_of.instant)
+        spot = frame["spot"].copy()
+        old = frame["price_status"].eq("stale") & frame["kind"].ne("share")
+        for instant in frame.loc[old, "price_time"].unique():
+            rows = frame[old & frame["price_time"].eq(instant)]
+            closes = closes_at(self.lake, rows["underlying"].tolist(), instant, calendar)
+            spot[rows.index] = rows["underlying"].map(closes).astype("float64")
+        return spot, years_to_expiry(pd.DatetimeIndex(quoted), frame["expiry"], calendar)
+
+
+def _strategies(fills: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
+    """Return the strategies of each position: the tags of its fills since it was last opened."""
+    rows = fills.merge(held[[*KEY, "open_since"]], on=KEY)
+    rows = rows[rows["open_since"].isna() | (rows["time"] >= rows["open_since"])]
+    named = rows.groupby(KEY)["strategy"].agg(lambda tags: ", ".join(dict.fromkeys(filter(None, tags))))
+    return named.reset_index()
+
+
+def _set_aside(positions: pd.DataFrame, rows: "pd.Series[bool]", status: str, money: list[str]) -> None:
+    """Take the money out of positions that cannot be valued here, in place, and say why."""
+    positions.loc[rows, money] = np.nan
+    positions.loc[rows, "price_status"] = status
 
 
 def open_legs(positions: pd.DataFrame) -> pd.DataFrame:
@@ -132,16 +174,39 @@ def return_history(
     DataFrame, index session, columns underlyings
         At most `sessions` rows, the latest last.
     """
-    end = pd.Timestamp(as_of.session, tz="UTC")
-    start = end - pd.Timedelta(days=int((sessions + horizon_days) * 1.6) + 30)
-    bars = lake.read("daily_bars", symbols=names, start=start, end=end)
+    bars = _recent_bars(lake, names, as_of, sessions + horizon_days)
     if bars.empty:
         return pd.DataFrame(columns=names, dtype="float64")
-    actions = lake.read("corporate_actions", symbols=names)
+    actions = lake.read("corporate_actions", symbols=names, end=as_of.session)
     adjusted = adjust_bars(bars.set_index(["symbol", "time"]).sort_index(), actions, adjust="all")
     closes = adjusted["close"].unstack("symbol").reindex(columns=names)
     returns = closes.dropna().pct_change(horizon_days, fill_method=None).dropna()
     return returns.tail(sessions)
+
+
+def unstated_splits(lake: Lake, names: list[str], as_of: AsOf, *, sessions: int) -> tuple[str, ...]:
+    """Return a sentence for each move of an underlying that looks like a split which nobody stated.
+
+    Shares held across such a move, options and the history behind VaR would all be wrong by its ratio.
+    """
+    bars = _recent_bars(lake, names, as_of, sessions)
+    if bars.empty:
+        return ()
+    actions = lake.read("corporate_actions", symbols=names, end=as_of.session)
+    found = find_outliers(bars, actions=actions)
+    found = found[found["kind"].eq("possible_split")]
+    return tuple(
+        f"{row.symbol} on {row.time:%Y-%m-%d}: {row.detail}. Positions, P&L and VaR take it as a real move."
+        for row in found.itertuples()
+    )
+
+
+def _recent_bars(lake: Lake, names: list[str], as_of: AsOf, sessions: int) -> pd.DataFrame:
+    """Return raw daily bars of at least the last `sessions` sessions."""
+    end = pd.Timestamp(as_of.session, tz="UTC")
+    return lake.read(
+        "daily_bars", symbols=names, start=end - pd.Timedelta(days=int(sessions * 1.6) + 30), end=end
+    )
 
 
 def total_greeks(legs: pd.DataFrame) -> "pd.Series[float]":
@@ -163,21 +228,52 @@ def source_of(legs: pd.DataFrame) -> str:
     return "; ".join(dict.fromkeys(legs["source"].dropna())) if len(legs) else "no positions"
 
 
-def findings_of(legs: pd.DataFrame) -> tuple[str, ...]:
-    """Return one sentence for each kind of position whose figure must be read with care."""
-    sentences: list[str] = []
+def findings_of(positions: pd.DataFrame) -> tuple[str, ...]:
+    """Return one sentence for each kind of position whose figure must be read with care.
 
-    def note(mask: pd.Series, say: Callable[[int, str], str]) -> None:
-        names = legs.loc[mask, "description"].tolist()
+    Of closed positions only what concerns their profit and loss is said.
+    """
+    sentences: list[str] = []
+    legs = open_legs(positions)
+
+    def note(mask: pd.Series, say: Callable[[int, str], str], rows: pd.DataFrame = legs) -> None:
+        names = rows.loc[mask, "description"].tolist()
         if names:
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
             sentences.append(say(len(names), shown))
 
     status = legs["price_status"]
-    note(status.eq("no_quote"), lambda n, s: f"{n} position(s) have no price in thirty days: {s}.")
+    note(
+        status.eq("no_quote"),
+        lambda n, s: f"{n} position(s) have no price in thirty days and are in no figure: {s}.",
+    )
+    note(
+        status.eq("unadjusted"),
+        lambda n, s: (
+            f"{n} option(s) were held across a split that changed their terms and are in no figure: {s}. "
+            "Book the old contract out and the adjusted one in."
+        ),
+    )
+    note(
+        positions["price_status"].eq("other_currency"),
+        lambda n, s: f"{n} position(s) are not in the desk's currency and are in no figure: {s}.",
+        positions,
+    )
+    note(
+        positions["pnl"].notna() & positions["day_pnl"].isna(),
+        lambda n, s: f"{n} position(s) had no price a session before, so no P&L of the day: {s}.",
+        positions,
+    )
     note(status.eq("stale"), lambda n, s: f"{n} position(s) carry a price of an earlier session: {s}.")
     note(status.eq("no_bid"), lambda n, s: f"{n} option(s) have no bid and count at half the ask: {s}.")
-    note(status.eq("expired"), lambda n, s: f"{n} option(s) have expired and wait for their settlement: {s}.")
+    note(
+        status.eq("crossed"),
+        lambda n, s: f"{n} option(s) have a bid above the ask and count at the middle: {s}.",
+    )
+    note(
+        status.eq("expired"),
+        lambda n, s: f"{n} option(s) have expired, count at what they paid and wait for settlement: {s}.",
+    )
     option = legs["kind"].ne("share") & status.ne("expired") & legs["price"].notna()
     unsolved = option & legs["volatility"].isna()
     note(unsolved, lambda n, s: f"{n} option(s) have no implied volatility, so no Greeks and no risk: {s}.")

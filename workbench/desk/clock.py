@@ -40,8 +40,8 @@ def resolve_as_of(as_of: InstantLike, settings: DeskSettings, now: pd.Timestamp)
     Parameters
     ----------
     as_of : str, date, datetime or None
-        A date means that session's close (or the close of the session before, on a day off); a time without
-        a zone is exchange time; None is the desk's clock.
+        A date, or midnight without a zone, means that session's close (or the close of the session before,
+        on a day off); another time without a zone is exchange time; None is the desk's clock.
     settings : DeskSettings
         Gives the exchange calendar and a fixed clock, if any.
     now : Timestamp
@@ -72,25 +72,43 @@ def resolve_as_of(as_of: InstantLike, settings: DeskSettings, now: pd.Timestamp)
 def parse_instant(value: str | date | datetime | pd.Timestamp, calendar: str) -> pd.Timestamp:
     """Return an instant in UTC: a date is its session's close, a naive time is exchange time.
 
+    Midnight without a zone is a date: that is how pandas writes one.
+
     Raises
     ------
     DateInputError
         If the value cannot be read as a date or time.
     """
+    stamp = _stamp(value)
+    if stamp.tzinfo is None and stamp == stamp.normalize():
+        return _close_of(stamp.date(), calendar)
+    if stamp.tzinfo is None:
+        stamp = stamp.tz_localize(exchange_zone(calendar), nonexistent="shift_forward", ambiguous=False)
+    return stamp.tz_convert("UTC")
+
+
+def parse_day(value: str | date | datetime | pd.Timestamp, calendar: str) -> pd.Timestamp:
+    """Return the date that a value names, at 00:00 UTC, session or not; of an instant the exchange's date.
+
+    Raises
+    ------
+    DateInputError
+        If the value cannot be read as a date or time.
+    """
+    stamp = _stamp(value)
+    if stamp.tzinfo is not None and stamp != stamp.tz_convert("UTC").normalize():
+        stamp = stamp.tz_convert(exchange_zone(calendar))
+    return stamp.tz_localize(None).normalize().tz_localize("UTC")
+
+
+def _stamp(value: str | date | datetime | pd.Timestamp) -> pd.Timestamp:
     try:
         stamp = pd.Timestamp(value)
     except (ValueError, TypeError) as error:
         raise DateInputError(f"`{value}` is not a date or time; write it as 2013-03-01.") from error
     if pd.isna(stamp):
         raise DateInputError("The date is empty; write it as 2013-03-01.")
-    only_date = (isinstance(value, str) and len(value.strip()) <= len("2013-03-01")) or (
-        isinstance(value, date) and not isinstance(value, datetime)
-    )
-    if only_date:
-        return _close_of(stamp.date(), calendar)
-    if stamp.tzinfo is None:
-        stamp = stamp.tz_localize(exchange_zone(calendar), nonexistent="shift_forward", ambiguous=False)
-    return stamp.tz_convert("UTC")
+    return stamp
 
 
 def _close_of(day: date, calendar: str) -> pd.Timestamp:

@@ -15,12 +15,13 @@ import pandas as pd
 from workbench.desk import book as books
 from workbench.desk import ingest as ingests
 from workbench.desk.chains import marks_at
-from workbench.desk.clock import AsOf, InstantLike, parse_instant, resolve_as_of
+from workbench.desk.clock import AsOf, InstantLike, parse_day, parse_instant, resolve_as_of
 from workbench.desk.frames import DeskFrame, Headline, RiskResult, StressResult, desk_frame
 from workbench.desk.headline import grid_of, headline_of, measure_risk
 from workbench.desk.health import DeskStatus, desk_status
 from workbench.desk.logs import bind_correlation_id, configure_logging, correlation_id, get_logger
 from workbench.errors import ArgumentError, MissingDataError, PermissionDeniedError, UnknownSymbolError
+from workbench.market.calendars import exchange_zone, session_closes
 from workbench.market.corporate_actions import adjust_bars
 from workbench.providers import Provider, nearest_names, open_provider
 from workbench.risk import stress_legs
@@ -257,7 +258,7 @@ class Desk:
         start, end : date or str, optional
             First and last session, both included; nothing after the desk's clock is given.
         adjust : {"all", "splits", None}
-            Applied on read: splits and dividends, splits only, or raw prices.
+            Applied on read: splits and dividends up to the desk's clock, splits only, or raw prices.
         known_at : instant, optional
             Only what the desk knew then: corrections learned later are undone.
 
@@ -273,7 +274,7 @@ class Desk:
         table = ingests.bars_table(interval)
         knowledge = parse_instant(known_at, calendar) if known_at is not None else None
         last = self.as_of(end).instant
-        first = parse_instant(start, calendar).normalize() if start is not None else None
+        first = parse_day(start, calendar) if start is not None else None
         frame = self._lake.read(
             table,
             symbols=names,
@@ -282,14 +283,18 @@ class Desk:
             known_at=knowledge,
             where={"interval": interval} if table == "intraday_bars" else None,
         )
+        now = self.as_of().instant
+        if table == "daily_bars":
+            # A bar of today is not known before today's close, whenever its file was made.
+            closes = session_closes(calendar, frame["time"].dt.tz_localize(None).dt.normalize())
+            frame = frame[~(closes > now)]
         missing = [name for name in names if name not in set(frame["symbol"])]
         if missing:
-            self._explain_missing(missing, table)
+            self._explain_missing(missing, table, known_at)
         bars = frame.set_index(["symbol", "time"])[["open", "high", "low", "close", "volume"]].sort_index()
         if adjust is not None:
-            actions = self._lake.read("corporate_actions", symbols=names, known_at=knowledge)
-            if self.settings.clock.as_of is not None and len(actions):
-                actions = actions[actions["ex_date"] <= pd.Timestamp(self.settings.clock.as_of)]
+            today = now.tz_convert(exchange_zone(calendar)).date()
+            actions = self._lake.read("corporate_actions", symbols=names, end=today, known_at=knowledge)
             bars = adjust_bars(bars, actions, adjust=adjust)
         if isinstance(symbols, str):
             return bars.droplevel("symbol")
@@ -339,7 +344,8 @@ class Desk:
         if by not in GROUPINGS:
             raise ArgumentError(f"`by` is {by!r}; give one of {', '.join(GROUPINGS)}.")
         moment = self.as_of(as_of)
-        legs = self._legs(moment)
+        # A position may belong to several strategies; of other groupings it has one.
+        legs = books.open_legs(self._reader.positions(moment, by_strategy=by == "strategy"))
         return desk_frame(
             books.grouped_greeks(legs, by), title=f"Greeks by {by}", note=self._note(moment, legs)
         )
@@ -600,7 +606,7 @@ class Desk:
         self._ledger.audit.append(action, self.role, details, correlation_id(), self.now())
         self._log.info(action, **details)
 
-    def _explain_missing(self, missing: list[str], table: str) -> None:
+    def _explain_missing(self, missing: list[str], table: str, known_at: InstantLike) -> None:
         """Raise the error that fits: never heard of, or no bars in the period asked for."""
         held = self._lake.summary(table)
         unknown = [name for name in missing if name not in held.index]
@@ -611,7 +617,12 @@ class Desk:
                 f"The desk has no bars of {unknown[0]!r}. {hint} "
                 "Load some with `workbench ingest` or `workbench load`."
             )
-        first, last = held.loc[missing[0], ["first", "last"]]
+        first, last, learned = held.loc[missing[0], ["first", "last", "recorded_at"]]
+        if known_at is not None:
+            raise MissingDataError(
+                f"At {known_at} the desk knew no bars of {missing[0]} of that period; it learned its newest "
+                f"at {learned:%Y-%m-%d %H:%M} UTC. Give a later `known_at`."
+            )
         raise MissingDataError(
             f"The desk has bars of {missing[0]} from {first:%Y-%m-%d} to {last:%Y-%m-%d}, none in the period "
             "asked for; give another start or end."

@@ -64,16 +64,19 @@ def headline_of(lake: Lake, positions: pd.DataFrame, moment: AsOf, risk: RiskSet
     """Compute the headline of valued positions; P&L counts closed ones too."""
     legs = books.open_legs(positions)
     known = books.priced(legs)
-    findings = list(books.findings_of(legs))
+    findings = list(books.findings_of(positions))
+    names = legs["underlying"].unique().tolist()
+    findings += books.unstated_splits(lake, names, moment, sessions=risk.lookback_sessions)
     whole = books.total_greeks(legs)
     measured = _risk_or_finding(lake, known, moment, risk, findings) if len(known) else None
-    spot, volatility, worst = _worst_cell(grid_of(known, risk)) if len(known) else (0.0, 0.0, 0.0)
-    missing = np.nan if len(known) else 0.0
+    # An empty book has no value and no risk, which are facts; of one that nobody can price they are missing.
+    missing = np.nan if len(legs) else 0.0
+    spot, volatility, worst = _worst_cell(grid_of(known, risk)) if len(known) else (missing, missing, missing)
     return Headline(
         as_of=moment,
-        book_value=float(legs["value"].sum(skipna=True)),
-        pnl=float(positions["pnl"].sum(skipna=True)),
-        day_pnl=float(positions["day_pnl"].sum(skipna=True)),
+        book_value=_total(legs["value"]),
+        pnl=_total(positions["pnl"]),
+        day_pnl=_total(positions["day_pnl"]),
         dollar_delta=float(whole["dollar_delta"]),
         dollar_gamma_1pct=float(whole["dollar_gamma_1pct"]),
         vega_point=float(whole["vega_point"]),
@@ -90,6 +93,11 @@ def headline_of(lake: Lake, positions: pd.DataFrame, moment: AsOf, risk: RiskSet
         unpriced=len(legs) - len(known),
         findings=tuple(findings),
     )
+
+
+def _total(money: "pd.Series[float]") -> float:
+    """Add up what is known; missing where nothing is, zero where there is nothing."""
+    return float(money.sum(min_count=1)) if len(money) else 0.0
 
 
 def _risk_or_finding(

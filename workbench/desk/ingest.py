@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.desk.clock import parse_instant
+from workbench.desk.clock import parse_day
 from workbench.desk.frames import DeskFrame, desk_frame
 from workbench.errors import ArgumentError, DataFormatError
 from workbench.market.instruments import is_option_symbol, underlying_of
@@ -58,8 +58,8 @@ def ingest_from_provider(
 
     Each symbol is one durable write, so that an interrupted ingest keeps what it has and goes on from there.
     """
-    first = parse_instant(start, calendar).normalize() if start else None
-    last = parse_instant(end, calendar) if end else None
+    first = parse_day(start, calendar) if start else None
+    last = parse_day(end, calendar) if end else None
     summaries = []
     for count, symbol in enumerate(symbols, start=1):
         bars = provider.bars([symbol], first, last, interval)

@@ -6,7 +6,7 @@ from typing import Literal, cast, get_args
 import pandas as pd
 
 from workbench.alerts import AlertRule, Facts, FailedRun, PriceFact, alert_messages, evaluate
-from workbench.desk.chains import marks_at
+from workbench.desk.chains import actions_between, marks_at
 from workbench.desk.clock import AsOf
 from workbench.desk.frames import Headline
 from workbench.errors import RuleError
@@ -91,26 +91,20 @@ def price_facts(lake: Lake, symbols: list[str], as_of: AsOf, calendar: str) -> d
     if not symbols:
         return {}
     before = session_close(calendar, previous_session(calendar, as_of.session))
-    now = marks_at(lake, symbols, as_of.instant, calendar)
+    now = marks_at(lake, symbols, as_of.instant, calendar)["price"]
     earlier = marks_at(lake, symbols, before, calendar)["price"]
     day = pd.Timestamp(as_of.session, tz="UTC")
     volume = lake.read("daily_bars", symbols=symbols, start=day, end=day).set_index("symbol")["volume"]
-    splits = _splits_of(lake, symbols, as_of)
+    actions = actions_between(lake, symbols, before, as_of.instant, calendar)
+    splits = actions[actions["kind"].eq("split")].groupby("symbol")["value"].prod().to_dict()
     return {
         name: PriceFact(
-            float(now.loc[name, "price"]) if pd.notna(now.loc[name, "price"]) else None,
+            float(now[name]) if pd.notna(now[name]) else None,
             float(earlier[name]) / splits.get(name, 1.0) if pd.notna(earlier[name]) else None,
             float(volume[name]) if name in volume.index else None,
         )
         for name in dict.fromkeys(symbols)
     }
-
-
-def _splits_of(lake: Lake, symbols: list[str], as_of: AsOf) -> dict[str, float]:
-    """Return the ratio of each split whose ex-date is the session itself."""
-    actions = lake.read("corporate_actions", symbols=symbols)
-    today = actions["kind"].eq("split") & (pd.to_datetime(actions["ex_date"]).dt.date == as_of.session)
-    return actions[today].groupby("symbol")["value"].prod().to_dict() if today.any() else {}
 
 
 def measures_of(headline: Headline | None) -> dict[str, float | None]:

@@ -26,6 +26,7 @@ POSITION_COLUMNS = (
     "cash",
     "first_time",
     "last_time",
+    "open_since",
     "expired",
     "unadjusted",
 )
@@ -138,8 +139,10 @@ def positions_from_fills(
         The columns of `by`, symbol and currency (where given), multiplier (100 for an option unless given),
         quantity, average_cost (per share; missing without a quantity), cost (quantity x average_cost x
         multiplier), realized_pnl (before fees), dividends (received; a short pays), fees, cash (all money in
-        and out), first_time, last_time (of its fills), expired (still held after 16:00 of the last day; waits
-        for settlement) and unadjusted (an option held across a split of its underlying, not adjusted here).
+        and out), first_time, last_time (of its fills), open_since (time of the fill since which it has been
+        neither flat nor turned around; missing when closed), expired (still held after 16:00 of the last
+        day; waits for settlement) and unadjusted (an option held across a split of its underlying, not
+        adjusted here).
 
     Raises
     ------
@@ -161,7 +164,10 @@ def positions_from_fills(
     for key, group in rows.groupby(keys, sort=True, dropna=False):
         name = str(group["symbol"].iloc[0])
         records.append((*key, *_position(name, group, events, method, until, zone)))
-    return pd.DataFrame.from_records(records, columns=[*keys, *POSITION_COLUMNS])
+    positions = pd.DataFrame.from_records(records, columns=[*keys, *POSITION_COLUMNS])
+    # Where all are closed nothing says that the missing times have a zone.
+    positions["open_since"] = pd.to_datetime(positions["open_since"], utc=True)
+    return positions
 
 
 def _position(
@@ -177,6 +183,7 @@ def _position(
     multiplier = float(ordered["multiplier"].iloc[0])
     lots = Lots(method)
     realized = dividends = 0.0
+    opened = -1
     waiting = deque(events.get(symbol, ()))
 
     def take_actions(day: pd.Timestamp | None) -> float:
@@ -190,10 +197,13 @@ def _position(
         return paid
 
     quantities, prices = ordered["quantity"].tolist(), ordered["price"].tolist()
-    for day, quantity, price in zip(ordered["day"], quantities, prices, strict=True):
+    for row, (day, quantity, price) in enumerate(zip(ordered["day"], quantities, prices, strict=True)):
         if waiting:
             dividends += take_actions(day)
+        before = lots.quantity
         realized += lots.trade(quantity, price) * multiplier
+        if before * lots.quantity <= 0:
+            opened = row
     dividends += take_actions(None)
 
     fees = float(ordered["fees"].sum())
@@ -206,10 +216,11 @@ def _position(
         over = pd.Timestamp(contract.expiry).tz_localize(zone) + _CLOSE
         expired = until is not None and until >= over
         splits = [day for day, kind, _ in events.get(contract.underlying, ()) if kind == "split"]
-        unadjusted = any(ordered["day"].iloc[0] < day for day in splits)
+        unadjusted = any(ordered["day"].iloc[opened] < day for day in splits)
     return (
         multiplier, lots.quantity, average, cost, realized, dividends, fees, dividends - traded - fees,
-        ordered["time"].min(), ordered["time"].max(), expired, unadjusted,
+        ordered["time"].min(), ordered["time"].max(),
+        ordered["time"].iloc[opened] if lots.quantity else pd.NaT, expired, unadjusted,
     )  # fmt: skip
 
 
@@ -295,5 +306,5 @@ def _events_by_symbol(
 def _empty(keys: Sequence[str]) -> pd.DataFrame:
     frame = pd.DataFrame(columns=[*keys, *POSITION_COLUMNS])
     numbers = dict.fromkeys(POSITION_COLUMNS[:8], "float64")
-    times = dict.fromkeys(("first_time", "last_time"), "datetime64[ns, UTC]")
+    times = dict.fromkeys(("first_time", "last_time", "open_since"), "datetime64[ns, UTC]")
     return frame.astype({**numbers, **times, "expired": "bool", "unadjusted": "bool"})
