@@ -76,10 +76,9 @@ def test_a_bar_of_today_is_not_shown_before_the_close(desk, monkeypatch):
 def test_bars_known_at_an_instant_do_not_hold_a_later_correction(desk):
     """Nor can a desk tell what it knew before it knew anything."""
     day = pd.Timestamp("2024-06-04", tz="UTC")
-    bar = {"symbol": ["ABC"], "time": [day], "volume": [1.0]}
-    prices = dict.fromkeys(("open", "high", "low", "close"))
+    bar = {"symbol": "ABC", "time": day, "volume": 1.0}
     for price, learned in ((10.0, "2024-06-05"), (11.0, "2024-06-07")):
-        rows = pd.DataFrame(bar | dict.fromkeys(prices, [price]))
+        rows = pd.DataFrame([bar | dict.fromkeys(("open", "high", "low", "close"), price)])
         desk._lake.write("daily_bars", rows, source="own", recorded_at=pd.Timestamp(learned, tz="UTC"))
     assert desk.bars("ABC", known_at="2024-06-06")["close"].tolist() == [10.0]
     assert desk.bars("ABC")["close"].tolist() == [11.0]
