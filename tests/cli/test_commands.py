@@ -158,3 +158,11 @@ def test_doctor_says_one_line_for_each_part(demo_home, tmp_path):
     text = workbench("doctor", home=demo_home)
     assert "Everything the desk needs is here." in text
     assert "workbench demo" in workbench("doctor", home=tmp_path / "none", status=1)
+
+
+@pytest.mark.parametrize(
+    "text", ["pipeline=3", "scheduled_for=2013-01-01", "self=1", "on_progress=1", "as_of"]
+)
+def test_what_is_no_parameter_of_a_notebook_is_refused(text, demo_home):
+    """Before anything is run."""
+    assert text.split("=")[0] in workbench("run", "morning_risk", "-p", text, home=demo_home, status=2)

@@ -138,3 +138,34 @@ def test_a_missing_or_malformed_notebook_is_told(tmp_path):
     bad.write_text("{not json")
     with pytest.raises(PipelineError, match="is not a notebook"):
         execute_notebook(bad, tmp_path / "out.ipynb")
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "{}", "null", '{"cells": 3, "nbformat": 4}', ""])
+def test_json_that_is_no_notebook_is_told(tmp_path, content):
+    bad = tmp_path / "bad.ipynb"
+    bad.write_text(content)
+    with pytest.raises(PipelineError, match="is not a notebook"):
+        parameter_names(bad)
+
+
+def test_a_folder_named_like_a_notebook_is_told(tmp_path):
+    (tmp_path / "folder.ipynb").mkdir()
+    with pytest.raises(PipelineError, match="cannot be read"):
+        parameter_names(tmp_path / "folder.ipynb")
+
+
+def test_a_parameters_cell_that_is_no_python_is_told(tmp_path):
+    with pytest.raises(PipelineError, match="is not Python"):
+        parameter_names(notebook(tmp_path, parameters="as_of = ("))
+
+
+def test_a_secret_that_a_cell_shows_or_raises_is_not_kept(tmp_path):
+    """The executed notebook and the run's error are published."""
+    show = "word = 'hunter' + '2secret'; print('password=' + word); {'api_key': word}"
+    path = notebook(tmp_path, show, "raise ValueError('token=' + word)")
+    with pytest.raises(PipelineError, match="redacted") as caught:
+        execute_notebook(path, tmp_path / "out.ipynb", time_limit=60)
+    assert "hunter2secret" not in str(caught.value)
+    kept = (tmp_path / "out.ipynb").read_text()
+    assert "hunter2secret" not in kept
+    assert "password=[redacted]" in kept

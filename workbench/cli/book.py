@@ -104,9 +104,9 @@ def grid(desk: "Desk", as_of: str | None) -> None:
     from workbench.desk.frames import format_number
 
     table = desk.scenario_grid(as_of).T
-    table.index = [f"{format_number(value * 100, '+.0f')} pt" for value in table.index]
+    table.index = [f"{format_number(float(value) * 100, '+.0f')} pt" for value in table.index]
     table.index.name = "volatility"
-    table.columns = [f"{format_number(value * 100, '+.0f')} %" for value in table.columns]
+    table.columns = [f"{format_number(float(value) * 100, '+.0f')} %" for value in table.columns]
     columns = {"volatility": ("Volatility", "")} | {name: (name, "+,.0f") for name in table.columns}
     show_frame(table, columns, title="P&L, $, if spot (across) and volatility (down) move; modelled",
                note=desk.as_of(as_of).text)  # fmt: skip

@@ -20,10 +20,25 @@ RUN_COLUMNS = {
 }
 
 
+def _instant(_ctx: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    import pandas as pd
+
+    try:
+        if text is not None:
+            pd.Timestamp(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no time, as in 2026-11-20T13:55Z.") from error
+    return text
+
+
+# Arguments of `Desk.run` itself.
+NOT_PARAMETERS = ("self", "pipeline", "scheduled_for", "on_progress")
+
+
 @click.command(cls=DeskCommand)
 @click.argument("pipeline")
 @click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
-@click.option("--scheduled-for", hidden=True, help="Set by the worker.")
+@click.option("--scheduled-for", hidden=True, callback=_instant, help="Set by the worker.")
 @pass_desk
 @click.pass_context
 def run(
@@ -81,7 +96,9 @@ def _assignment(text: str) -> tuple[str, Any]:
     name, separator, value = text.partition("=")
     if not separator or not name.isidentifier():
         raise click.BadParameter(f"{text!r} is not NAME=VALUE, as in as_of=2013-02-28.")
+    if name in NOT_PARAMETERS:
+        raise click.BadParameter(f"{name!r} is no parameter of a notebook; leave it out.")
     try:
         return name, json.loads(value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return name, value

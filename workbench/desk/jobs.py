@@ -112,7 +112,7 @@ def find_pipeline(home: Path, name: str) -> Pipeline:
     """
     known = find_pipelines(home)
     if name not in known:
-        near = get_close_matches(name, known, n=3) or list(known)
+        near = get_close_matches(name, known, n=3) or list(known)[:5]
         raise UnknownPipelineError(
             f"There is no pipeline {name!r}. The nearest: {', '.join(near) or 'none'}; "
             f"put your own notebooks into {home / 'pipelines'}."

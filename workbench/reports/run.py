@@ -25,6 +25,7 @@ from workbench.errors import (
     PipelineError,
     PipelineTimeoutError,
 )
+from workbench.security import redact
 
 Progress = Callable[[int, int, str], None]
 """Called before each code cell with its number (from 1), the count of code cells, and its heading."""
@@ -118,7 +119,7 @@ def execute_notebook(
         raise PipelineError(_failure(path, error.source, error.ename, error.evalue)) from error
     except CellTimeoutError as error:
         raise PipelineTimeoutError(
-            f"`{path.stem}` was ended at its time limit of {time_limit:g} s, in the cell "
+            f"`{path.stem}` was ended at its time limit of {round(time_limit, 1):g} s, in the cell "
             f"{_quoted(clock.cell_source)}; give it more time, or see its partial notebook."
         ) from error
     except DeadKernelError as error:
@@ -219,6 +220,11 @@ class _Client(PapermillNotebookClient):
             manager.kernel_spec_manager = _OwnInterpreter()
         return manager
 
+    def output(self, outs: Any, msg: dict[str, Any], display_id: str, cell_index: int) -> Any:
+        # What a cell shows is kept and published, so a secret must not get that far.
+        msg = {**msg, "content": _without_secrets(msg["content"])}
+        return super().output(outs, msg, display_id, cell_index)
+
     def papermill_execute_cells(self) -> None:
         cells = self.nb.cells
         count = sum(_is_step(cell) for cell in cells)
@@ -280,7 +286,10 @@ def _read(path: Path) -> Any:
         return nbformat.read(path, as_version=4)
     except FileNotFoundError as error:
         raise PipelineError(f"There is no notebook at {path}; give the path of an .ipynb file.") from error
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise PipelineError(f"{path} cannot be read: {error.strerror}; give an .ipynb file.") from error
+    except (ValueError, TypeError, KeyError, AttributeError, nbformat.ValidationError) as error:
+        # nbformat trusts that JSON of a notebook is a notebook's.
         raise PipelineError(
             f"{path} is not a notebook that can be read; save it again from JupyterLab."
         ) from error
@@ -310,7 +319,13 @@ def _parameter_names(notebook: Any) -> list[str]:
     for cell in notebook.cells:
         if PARAMETERS_TAG in cell.get("metadata", {}).get("tags", []):
             names: list[str] = []
-            for statement in ast.parse(cell.source).body:
+            try:
+                statements = ast.parse(cell.source).body
+            except SyntaxError as error:
+                raise PipelineError(
+                    f"The parameters cell {_quoted(cell.source)} is not Python ({error.msg}); mend it."
+                ) from error
+            for statement in statements:
                 if isinstance(statement, ast.Assign):
                     names += [target.id for target in statement.targets if isinstance(target, ast.Name)]
                 elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
@@ -361,10 +376,26 @@ def _failure(path: Path, source: str, name: str, value: str) -> str:
     return f"`{path.stem}` failed in the cell {_quoted(source)} with {what}"
 
 
+def _without_secrets(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Redact the text of an output: what was printed, shown or raised; pictures stay as they are."""
+    clean = dict(content)
+    for name in ("text", "evalue"):
+        if isinstance(clean.get(name), str):
+            clean[name] = redact(clean[name])
+    if isinstance(clean.get("traceback"), list):
+        clean["traceback"] = [redact(str(line)) for line in clean["traceback"]]
+    if isinstance(clean.get("data"), Mapping):
+        clean["data"] = {
+            kind: redact(value) if kind.startswith("text/") and isinstance(value, str) else value
+            for kind, value in clean["data"].items()
+        }
+    return clean
+
+
 def _quoted(source: str | None) -> str:
     """Return the first line of code of a cell, short enough for a sentence."""
     lines = [line.strip() for line in (source or "").splitlines()]
-    line = next((line for line in lines if line and not line.startswith("#")), "")
+    line = redact(next((line for line in lines if line and not line.startswith("#")), ""))
     return f"`{line[:60]}…`" if len(line) > 60 else f"`{line}`"
 
 
