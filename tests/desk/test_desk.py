@@ -328,3 +328,22 @@ def test_bad_rows_of_the_files_folder_reach_the_quarantine(desk):
     summary = desk.ingest("files", ["ABC"])
     assert summary.loc["ABC", ["new", "quarantined"]].tolist() == [1, 1]
     assert desk.quarantine()["line"].tolist() == [3]
+
+
+def test_a_book_read_before_follows_every_new_fill_and_bar(desk):
+    """What the desk keeps of its last reading never hides a change."""
+    load_hundred_days(desk)
+    buy = {"fill_id": "1", "time": "2024-03-05T20:00:00Z", "symbol": "ABC", "quantity": 10, "price": 100.0}
+    desk.load(pd.DataFrame([buy]), kind="fills", source="test")
+    assert desk.book("2024-04-01")["quantity"].tolist() == [10]
+    desk.load(pd.DataFrame([buy | {"quantity": 12}]), kind="fills", source="corrected")
+    assert desk.book("2024-04-01")["quantity"].tolist() == [12]
+    before = desk.headline("2024-04-01").book_value
+    changed = bars_frame([200.0], start="2024-04-01")
+    desk.load_bars(changed, source="corrected")
+    assert desk.headline("2024-04-01").book_value == 12 * 200.0 != before
+
+
+def load_hundred_days(desk):
+    """Bars of ABC from 2 January 2024."""
+    desk.load_bars(bars_frame(np.linspace(90, 110, 100), start="2024-01-02"), source="test")

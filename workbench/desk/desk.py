@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 import pandas as pd
 
+from workbench.channels import Channel
 from workbench.desk import book as books
 from workbench.desk import ingest as ingests
 from workbench.desk.chains import marks_at
@@ -20,6 +21,7 @@ from workbench.desk.frames import DeskFrame, Headline, RiskResult, StressResult,
 from workbench.desk.headline import grid_of, headline_of, measure_risk
 from workbench.desk.health import DeskStatus, desk_status
 from workbench.desk.logs import bind_correlation_id, configure_logging, correlation_id, get_logger
+from workbench.desk.outbox import deliver_due, open_channels
 from workbench.errors import ArgumentError, MissingDataError, PermissionDeniedError, UnknownSymbolError
 from workbench.market.calendars import exchange_zone, session_closes
 from workbench.market.corporate_actions import adjust_bars
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from workbench.desk.monitor import RuleCheck
 
 Adjust = Literal["all", "splits"] | None
+KEPT_READINGS = 8
 GROUPINGS = ("underlying", "expiry", "kind", "account", "strategy")
 
 
@@ -51,6 +54,8 @@ class Desk:
         self._lake = lake
         self._ledger = ledger
         self._log = get_logger("desk")
+        self._read_state: tuple[int, tuple[int, int]] | None = None
+        self._read_positions: dict[tuple[pd.Timestamp, bool], pd.DataFrame] = {}
 
     @classmethod
     def open(cls, home: str | PathLike[str] | None = None, *, role: str | None = None) -> Self:
@@ -345,7 +350,7 @@ class Desk:
             raise ArgumentError(f"`by` is {by!r}; give one of {', '.join(GROUPINGS)}.")
         moment = self.as_of(as_of)
         # A position may belong to several strategies; of other groupings it has one.
-        legs = books.open_legs(self._reader.positions(moment, by_strategy=by == "strategy"))
+        legs = books.open_legs(self._positions(moment, by_strategy=by == "strategy"))
         return desk_frame(
             books.grouped_greeks(legs, by), title=f"Greeks by {by}", note=self._note(moment, legs)
         )
@@ -481,7 +486,6 @@ class Desk:
         """Evaluate every enabled rule, deliver what fires, and say what was raised and what is unknown."""
         self._require_trader("raise alerts")
         from workbench.desk.monitor import check_rules
-        from workbench.desk.outbox import deliver_due
 
         moment = self.as_of(as_of)
         outcome = check_rules(
@@ -572,19 +576,25 @@ class Desk:
     # -- inside ----------------------------------------------------------------------------------------
 
     @cached_property
-    def _channels(self) -> dict[str, Any]:
-        from workbench.channels import FileChannel, InboxChannel
+    def _channels(self) -> dict[str, Channel]:
+        return open_channels(self._ledger, self.home)
 
-        file = FileChannel(self.home / "alerts")
-        inbox = InboxChannel(lambda key, payload: self._ledger.inbox.put(key, payload, self.now()))
-        return {file.name: file, inbox.name: inbox}
+    def _positions(self, moment: AsOf, *, by_strategy: bool = False) -> pd.DataFrame:
+        """Return the valued positions; the last few are kept until a fill or the lake changes.
 
-    @property
-    def _reader(self) -> books.BookReader:
-        return books.BookReader(self._lake, self._ledger, self.settings.market)
-
-    def _positions(self, moment: AsOf) -> pd.DataFrame:
-        return self._reader.positions(moment)
+        A page asks for one instant again with every click, and reading the stores takes most of the time.
+        """
+        state = (self._lake.snapshot(), self._ledger.fills.version())
+        if state != self._read_state:
+            self._read_positions.clear()
+            self._read_state = state
+        key = (moment.instant, by_strategy)
+        if key not in self._read_positions:
+            reader = books.BookReader(self._lake, self._ledger, self.settings.market)
+            while len(self._read_positions) >= KEPT_READINGS:
+                self._read_positions.pop(next(iter(self._read_positions)))
+            self._read_positions[key] = reader.positions(moment, by_strategy=by_strategy)
+        return self._read_positions[key].copy()
 
     def _legs(self, moment: AsOf) -> pd.DataFrame:
         return books.open_legs(self._positions(moment))

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Select, delete, insert, select, union_all
+from sqlalchemy import Select, delete, func, insert, select, union_all
 
 from workbench.errors import DataFormatError
 from workbench.store.database import Database
@@ -132,6 +132,14 @@ class Fills:
         if account is not None:
             query = query.where(believed.c.account == account)
         return self._database.frame(query)
+
+    def version(self) -> tuple[int, int]:
+        """Return what changes with every fill that is added or corrected: how many there are of each."""
+        current = select(func.count()).select_from(fills).scalar_subquery()
+        corrected = select(func.count()).select_from(fills_history).scalar_subquery()
+        with self._database.read() as connection:
+            row = connection.execute(select(current, corrected)).one()
+        return int(row[0]), int(row[1])
 
 
 def _rows(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:

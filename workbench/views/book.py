@@ -48,6 +48,7 @@ class BookView(pn.viewable.Viewer):
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
         self._page: Any = None
+        self._instant: Any = None
         self._made_at = datetime.now(UTC)
         self._read()
 
@@ -62,12 +63,14 @@ class BookView(pn.viewable.Viewer):
         self.problem = ""
         self._made_at = datetime.now(UTC)
         try:
-            self.book = pd.DataFrame(self.desk.book()).reset_index(drop=True)
+            # One instant for the whole page: its figures agree, also while the wall clock goes on.
+            self._instant = self.desk.as_of().instant
+            self.book = pd.DataFrame(self.desk.book(self._instant)).reset_index(drop=True)
             if self.book.empty:
                 return
-            self.headline = self.desk.headline()
-            self.greeks = pd.DataFrame(self.desk.book_greeks(by="underlying"))
-            self.grid = self.desk.scenario_grid(days=self.days)
+            self.headline = self.desk.headline(self._instant)
+            self.greeks = pd.DataFrame(self.desk.book_greeks(by="underlying", as_of=self._instant))
+            self.grid = self.desk.scenario_grid(self._instant, days=self.days)
         except WorkbenchError as error:
             self.problem = str(error)
             return
@@ -239,7 +242,7 @@ class BookView(pn.viewable.Viewer):
     def _days_changed(self) -> None:
         if self.headline is None:
             return
-        self.grid = self.desk.scenario_grid(days=self.days)
+        self.grid = self.desk.scenario_grid(self._instant, days=self.days)
         if self._page is not None:
             self._show_grid()
             self._show_scenario()
@@ -267,7 +270,10 @@ class BookView(pn.viewable.Viewer):
     def stressed(self) -> Any:
         """Return what the chosen scenario does to the book, as the desk computes it."""
         return self.desk.stress(
-            spot=self.spot_percent / 100, volatility=self.volatility_points / 100, days=self.days
+            spot=self.spot_percent / 100,
+            volatility=self.volatility_points / 100,
+            days=self.days,
+            as_of=self._instant,
         )
 
     def _show_scenario(self) -> None:
