@@ -86,7 +86,7 @@ def test_the_report_has_its_headline_figures_as_numbers(morning_risk):
     assert book.sheetnames == ["Summary", "Positions", "Greeks", "Scenarios", "Backtest", "Alerts"]
     summary = {row[0].value: row[1].value for row in book["Summary"].iter_rows(min_row=2)}
     assert summary["Book value"] == 152_340.5
-    assert summary["P&L of the session"] == -7898.4
+    assert summary["P&L of the last session"] == -7898.4
     assert summary["VaR 0.99, one day, historical"] == 17_362.0
     assert summary["Worst cell of the grid"] == -96_900.0
     assert summary["As of, UTC"] == NINE_IN_THE_EVENING

@@ -14,7 +14,7 @@ class Measure:
 MEASURES = {
     "value": Measure("book value", "$"),
     "pnl": Measure("P&L since the first fill", "$"),
-    "day_pnl": Measure("P&L of the day", "$"),
+    "day_pnl": Measure("P&L of the last session", "$"),
     "dollar_delta": Measure("net dollar delta", "$"),
     "dollar_gamma": Measure("dollar gamma", "$ per 1 % move"),
     "vega": Measure("vega", "$ per volatility point"),

@@ -123,7 +123,7 @@ def var(desk: "Desk", confidence: float, horizon_days: int, as_of: str | None) -
     from workbench.desk.frames import format_number
 
     result = desk.value_at_risk(confidence, horizon_days=horizon_days, as_of=as_of)
-    level = f"{confidence:.1%}".replace("%", " %")
+    level = f"{confidence * 100:g} %"
     show_pairs(
         [
             (f"VaR {level}", format_number(result.var, ",.0f"), "$"),

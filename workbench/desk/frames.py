@@ -138,14 +138,14 @@ class Headline:
 
     def rows(self) -> list[tuple[str, str, str]]:
         """Return label, value and unit of each headline figure, in reading order."""
-        level = f"{self.confidence:.0%}".replace("%", " %")
+        level = f"{self.confidence * 100:g} %"
         spot = format_number(self.worst_spot * 100, "+.0f")
         volatility = format_number(self.worst_volatility * 100, "+.0f")
         cell = f"spot {spot} %, volatility {volatility} pt"
         return [
             ("Book value", format_number(self.book_value, ",.0f"), "$"),
             ("P&L since first fill", format_number(self.pnl, "+,.0f"), "$"),
-            ("P&L of the day", format_number(self.day_pnl, "+,.0f"), "$"),
+            ("P&L of the last session", format_number(self.day_pnl, "+,.0f"), "$"),
             ("Net dollar delta", format_number(self.dollar_delta, ",.0f"), "$"),
             (f"VaR {level}, one day", format_number(self.value_at_risk, ",.0f"), "$"),
             (f"ES {level}, one day", format_number(self.expected_shortfall, ",.0f"), "$"),
@@ -230,7 +230,7 @@ class RiskResult:
         return pnl_distribution(self.pnl, value_at_risk=self.var, expected_shortfall=self.es)
 
     def _repr_html_(self) -> str:
-        level = f"{self.confidence:.1%}".replace("%", " %")
+        level = f"{self.confidence * 100:g} %"
         frame = pd.DataFrame([("VaR", self.var), ("ES", self.es)], columns=["measure", "loss in $"])
         made = f"{level}, {self.horizon_days} day(s), {self.method}, {self.observations} observations"
         note = f"{made}, {self.as_of.text}"

@@ -21,6 +21,9 @@ STATES = {
     "stale": "earlier price",
     "no_quote": "no price",
     "no_bid": "no bid",
+    "crossed": "bid above ask",
+    "unadjusted": "terms changed by a split",
+    "other_currency": "other currency",
     "expired": "expired",
 }
 SEVERITIES = {"info": "○", "warn": "▲", "breach": "◆", "critical": "■"}
