@@ -1,6 +1,9 @@
 """The command line: parse, call, show; one sentence and a status for what is wrong."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -72,6 +75,11 @@ def test_loading_a_file_and_reading_it_back(tmp_path):
 WRONG = {
     "an unknown symbol": (["bars", "APPL"], "AAPL"),
     "a wrong date": (["book", "--as-of", "2013-02-30"], "2013-03-01"),
+    "a date that means two days": (["book", "--as-of", "02/01/2013"], "2013-03-01"),
+    "a year for a date": (["bars", "AAPL", "--end", "2012"], "2013-03-01"),
+    "a number for a date": (["book", "--as-of", "-5"], "2013-03-01"),
+    "a symbol like no other": (["bars", "ZZZZZZ"], "IBM"),
+    "an interval that the sample lacks": (["ingest", "sample", "AAPL", "--interval", "7x"], "'1d'"),
     "a future date": (["book", "--as-of", "2031-01-01"], "clock"),
     "an unknown pipeline": (["run", "morning_rsik"], "morning_risk"),
     "an unknown provider": (["ingest", "nowhere", "AAPL"], "sample"),
@@ -166,3 +174,35 @@ def test_doctor_says_one_line_for_each_part(demo_home, tmp_path):
 def test_what_is_no_parameter_of_a_notebook_is_refused(text, demo_home):
     """Before anything is run."""
     assert text.split("=")[0] in workbench("run", "morning_risk", "-p", text, home=demo_home, status=2)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_unicode_keeps_the_sign_of_a_loss(encoding, demo_home, demo_desk):
+    """A minus that cannot be shown becomes a hyphen."""
+    answer = in_a_process("book", home=demo_home, PYTHONIOENCODING=encoding)
+    assert answer.returncode == 0, answer.stderr
+    assert f"{demo_desk.headline().pnl:+,.0f}" in answer.stdout.decode(encoding)
+
+
+def test_a_reader_that_has_enough_is_no_failure(demo_home):
+    """As `workbench book | head -1`."""
+    command = f"{sys.executable} -m workbench book --home {demo_home} | true; exit ${{PIPESTATUS[0]}}"
+    answer = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert (answer.returncode, answer.stderr) == (0, b"")
+
+
+def test_the_time_zone_of_the_machine_changes_no_figure(demo_home):
+    """Tokyo sees the book of New York's close."""
+    here = in_a_process("book", home=demo_home, TZ="UTC")
+    assert in_a_process("book", home=demo_home, TZ="Asia/Tokyo").stdout == here.stdout
+    assert here.returncode == 0
+
+
+def in_a_process(*arguments, home, **environment):
+    """Run a command in a process of its own, with variables of the environment."""
+    return subprocess.run(
+        [sys.executable, "-m", "workbench", *arguments, "--home", str(home)],
+        capture_output=True,
+        check=False,
+        env={**os.environ, **environment},
+    )

@@ -48,6 +48,8 @@ DAMAGE = {
     "settings a folder": ("settings.toml", make_folder),
     "ledger scrambled": ("ledger.sqlite", scramble),
     "ledger a folder": ("ledger.sqlite", make_folder),
+    "ledger empty": ("ledger.sqlite", empty),
+    "ledger gone": ("ledger.sqlite", remove),
     "catalog scrambled": ("lake/catalog.sqlite", scramble),
     "catalog empty": ("lake/catalog.sqlite", empty),
     "catalog gone": ("lake/catalog.sqlite", remove),

@@ -58,3 +58,18 @@ def test_the_wall_clock_before_the_close_belongs_to_the_session_before():
     moment = resolve_as_of(None, DeskSettings(), NOW)
     assert moment.instant == NOW
     assert moment.session == date(2026, 11, 19)
+
+
+@pytest.mark.parametrize("wrong", ["03/01/2013", "2013", "-5", "now", "1362096000", 20130301, 5.0, True])
+def test_only_iso_dates_are_read(wrong):
+    """03/01 is one day in New York and another in London; a number is none at all."""
+    with pytest.raises(DateInputError, match="write it as 2013-03-01"):
+        parse_instant(wrong, "XNYS")
+
+
+@pytest.mark.parametrize(
+    "right", ["2013-03-01", "20130301", "2013-3-1", "2013-03-01T16:00", "2013-03-01 21:00Z"]
+)
+def test_iso_dates_are_read_in_each_of_their_forms(right):
+    """All of them are the close of the first of March."""
+    assert parse_instant(right, "XNYS") == pd.Timestamp("2013-03-01 21:00", tz="UTC")

@@ -347,3 +347,12 @@ def test_a_book_read_before_follows_every_new_fill_and_bar(desk):
 def load_hundred_days(desk):
     """Bars of ABC from 2 January 2024."""
     desk.load_bars(bars_frame(np.linspace(90, 110, 100), start="2024-01-02"), source="test")
+
+
+def test_an_interval_that_is_none_is_refused(desk):
+    """Rather than kept under a name that nobody asks for."""
+    from workbench.errors import ArgumentError
+
+    for wrong in ("7x", "", "daily", "0m"):
+        with pytest.raises(ArgumentError, match="interval"):
+            desk.symbols(wrong)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from workbench import __version__
-from workbench.cli.options import DeskGroup
+from workbench.cli.options import DeskGroup, prepare_streams
 
 # Command to the module that defines it: a command's module loads when it is used, so that --help is quick.
 COMMANDS = {
@@ -39,6 +39,11 @@ COMMANDS = {
 
 class LazyGroup(DeskGroup):
     """A group that imports a command's module when the command is asked for."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command line on streams that can take every character."""
+        prepare_streams()
+        return super().main(*args, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order of a user's first day."""

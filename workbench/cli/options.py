@@ -1,9 +1,13 @@
 """What every command shares: the desk's folder, the debug switch, and one sentence for an error."""
 
+import codecs
 import errno
+import io
+import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import update_wrapper
 from typing import Any
 
@@ -13,6 +17,25 @@ from workbench.errors import WorkbenchError
 
 FAILED = 1
 LONGEST = 1_000
+# What DuckDB makes of Ctrl-C.
+_STOPPED_QUERY = "Query interrupted"
+# What a terminal without Unicode gets instead; a lost minus would turn a loss into a gain.
+_PLAIN = {"−": "-", "–": "-", "─": "-", "·": "|", "…": "...", "→": "->", "×": "x", "é": "e"}
+
+
+def prepare_streams() -> None:
+    """Let output that cannot show a character show a plain one instead of failing."""
+    codecs.register_error("workbench", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="workbench")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lost = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(letter, "?") for letter in lost), error.end
 
 
 class DeskCommand(click.Command):
@@ -44,10 +67,14 @@ class DeskCommand(click.Command):
         except (click.exceptions.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except BrokenPipeError:
-            # The reader of our output went away, as `head` does; nothing is wrong.
-            sys.stderr.close()
+            # The reader of our output went away, as `head` does; nothing is wrong. Python would still
+            # write the rest of its buffer at the end, and complain.
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
         except Exception as error:
+            if isinstance(error, RuntimeError) and str(error) == _STOPPED_QUERY:
+                raise click.Abort from error
             if debug:
                 raise
             click.secho(f"Error: {sentence(error)}", err=True)

@@ -1,5 +1,6 @@
 """Frames and figures on a terminal: numbers right, text left, a true minus, units in the header."""
 
+import io
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,10 +17,17 @@ from workbench.desk.frames import format_number
 WIDE = 160
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        # rich would end the process with status 1; that `head` has read enough is no failure.
+        raise BrokenPipeError
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return a console; a pipe gets enough width that no figure is cut."""
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else WIDE, highlight=False)
+    # A process may be started without them.
+    stream = (sys.stderr if stderr else sys.stdout) or io.StringIO()
+    return _Console(file=stream, width=None if stream.isatty() else WIDE, highlight=False)
 
 
 def progress_bar() -> Progress:

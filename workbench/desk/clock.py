@@ -1,7 +1,9 @@
 """The instant a question is about: the wall clock, the desk's fixed clock, or the one a caller names."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import pandas as pd
 
@@ -10,6 +12,8 @@ from workbench.market.calendars import exchange_zone, is_session, last_session, 
 from workbench.settings import DeskSettings
 
 InstantLike = str | date | datetime | pd.Timestamp | None
+# Nothing else: 03/01/2013 is one day in New York and another in London, and 2013 is no day at all.
+_ISO = re.compile(r"(\d{4}-\d{1,2}-\d{1,2}|\d{8})([T ]\S.*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,11 @@ def parse_day(value: str | date | datetime | pd.Timestamp, calendar: str) -> pd.
     return stamp.tz_localize(None).normalize().tz_localize("UTC")
 
 
-def _stamp(value: str | date | datetime | pd.Timestamp) -> pd.Timestamp:
+def _stamp(value: Any) -> pd.Timestamp:
+    if isinstance(value, bool | int | float) or (isinstance(value, str) and not value.strip()):
+        raise DateInputError(f"{value!r} is no date; write it as 2013-03-01.")
+    if isinstance(value, str) and not _ISO.fullmatch(value.strip()):
+        raise DateInputError(f"`{value}` is not a date or time; write it as 2013-03-01.")
     try:
         stamp = pd.Timestamp(value)
     except (ValueError, TypeError) as error:

@@ -19,7 +19,7 @@ from workbench.desk.chains import marks_at
 from workbench.desk.clock import AsOf, InstantLike, parse_day, parse_instant, resolve_as_of
 from workbench.desk.frames import DeskFrame, Headline, RiskResult, StressResult, desk_frame
 from workbench.desk.headline import grid_of, headline_of, measure_risk
-from workbench.desk.health import DeskStatus, desk_status
+from workbench.desk.health import DeskStatus, desk_status, require_whole
 from workbench.desk.logs import bind_correlation_id, configure_logging, correlation_id, get_logger
 from workbench.desk.outbox import deliver_due, open_channels
 from workbench.errors import ArgumentError, MissingDataError, PermissionDeniedError, UnknownSymbolError
@@ -27,7 +27,7 @@ from workbench.market.calendars import exchange_zone, session_closes
 from workbench.market.corporate_actions import adjust_bars
 from workbench.providers import Provider, nearest_names, open_provider
 from workbench.risk import stress_legs
-from workbench.settings import DeskSettings, home_folder, load_settings
+from workbench.settings import DeskSettings, load_settings, make_home
 from workbench.store import Lake, Ledger
 
 if TYPE_CHECKING:
@@ -71,14 +71,14 @@ class Desk:
         Raises
         ------
         DeskHomeError
-            If the folder cannot hold a desk.
+            If the folder cannot hold a desk, or holds a damaged one.
         DeskVersionError
             If a newer version made the desk.
         SettingsError
             If a setting has a value that cannot be used.
         """
-        folder = home_folder(home)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = make_home(home)
+        require_whole(folder)
         settings = load_settings(folder)
         configure_logging(folder, settings.logs.level)
         bind_correlation_id()
@@ -89,7 +89,11 @@ class Desk:
             memory_limit=store.memory_limit,
             lock_timeout=store.lock_timeout_seconds,
         )
-        ledger = Ledger.open(folder / "ledger.sqlite")
+        try:
+            ledger = Ledger.open(folder / "ledger.sqlite")
+        except BaseException:
+            lake.close()
+            raise
         chosen = "viewer" if "viewer" in (role, settings.role) else "trader"
         return cls(folder, settings, lake, ledger, chosen)
 
@@ -621,7 +625,7 @@ class Desk:
         held = self._lake.summary(table)
         unknown = [name for name in missing if name not in held.index]
         if unknown:
-            near = nearest_names(unknown[0], held.index.tolist())
+            near = nearest_names(unknown[0], held.index.tolist()) or held.index.tolist()[:5]
             hint = f"The nearest it has: {', '.join(near)}." if near else "It has no bars at all yet."
             raise UnknownSymbolError(
                 f"The desk has no bars of {unknown[0]!r}. {hint} "

@@ -15,7 +15,7 @@ import pandas as pd
 import workbench
 from workbench.desk.clock import AsOf
 from workbench.desk.frames import table_html
-from workbench.errors import WorkbenchError
+from workbench.errors import DeskHomeError, WorkbenchError
 from workbench.settings import DeskSettings, home_folder, load_settings, project_folder
 from workbench.store import Lake, Ledger
 
@@ -74,6 +74,25 @@ def desk_status(
     )
 
 
+def require_whole(home: Path) -> None:
+    """Refuse a desk whose ledger is gone while its lake is not: a new one would hide every fill.
+
+    Raises
+    ------
+    DeskHomeError
+        If the ledger is missing or empty beside data.
+    """
+    ledger = home / "ledger.sqlite"
+    if ledger.exists() and ledger.stat().st_size > 0:
+        return
+    # Nothing is written into the lake before there is a ledger.
+    if next((home / "lake" / "data").rglob("*.parquet"), None) is not None:
+        raise DeskHomeError(
+            f"The ledger {ledger} is gone or empty, and the lake beside it is not; "
+            "restore the desk from a backup into a new folder."
+        )
+
+
 @dataclass(frozen=True)
 class Check:
     """One part of the installation: its state, what was found, and how to mend it."""
@@ -107,7 +126,8 @@ def _guarded(part: str, check: Callable[[], Check]) -> Check:
     except WorkbenchError as error:
         return Check(part, "broken", str(error))
     except Exception as error:  # noqa: BLE001 - a check that fails is itself the finding
-        return Check(part, "broken", f"{type(error).__name__}: {error}", "Install the project again.")
+        found = " ".join(f"{type(error).__name__}: {error}".split())
+        return Check(part, "broken", found, "Install the project again.")
 
 
 def _python() -> Check:
@@ -171,6 +191,7 @@ def _chromium() -> Check:
 
 def _desk(home: str | Path | None) -> Check:
     folder = home_folder(home)
+    require_whole(folder)
     if not (folder / "ledger.sqlite").exists():
         return Check("Desk", "missing", str(folder), f"workbench demo --home {folder}")
     lake = Lake.open(folder / "lake", read_only=True)

@@ -1,5 +1,6 @@
 """Data on its way into the desk: from a provider, a file or a frame, checked, then written once."""
 
+import re
 from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
@@ -26,6 +27,7 @@ from workbench.store import Lake, Ledger
 
 SUMMARY = ["new", "changed", "unchanged", "quarantined"]
 DAILY = "1d"
+_INTERVAL = re.compile(r"[1-9]\d{0,3}[smhdw]")
 READERS: dict[str, Callable[..., ParsedFile]] = {
     "bars": read_bars_file,
     "chain": read_chain_file,
@@ -39,7 +41,15 @@ PARSERS: dict[str, Callable[..., ParsedFile]] = {
 
 
 def bars_table(interval: str) -> str:
-    """Return the lake's table for bars of `interval`."""
+    """Return the lake's table for bars of `interval`.
+
+    Raises
+    ------
+    ArgumentError
+        If the interval is none.
+    """
+    if not _INTERVAL.fullmatch(str(interval)):
+        raise ArgumentError(f"`interval` is {interval!r}; give one such as '1d', '1h', '5m' or '30s'.")
     return "daily_bars" if interval == DAILY else "intraday_bars"
 
 

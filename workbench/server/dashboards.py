@@ -5,6 +5,7 @@ import os
 import signal
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -288,7 +289,9 @@ class Dashboards(Voila):
             self.ioloop.start()
         finally:
             server.stop()
-            self.stop()
+            # A kernel that was just being made ready may be gone already, and nobody is left to be told.
+            with suppress(tornado.web.HTTPError):
+                self.stop()
 
 
 def keep_handed_out_kernels(manager: Any) -> None:
