@@ -206,3 +206,23 @@ def in_a_process(*arguments, home, **environment):
         check=False,
         env={**os.environ, **environment},
     )
+
+
+@pytest.mark.parametrize("command", ["serve", "lab"])
+def test_a_server_without_a_kernel_does_not_start(command, demo_home, tmp_path):
+    """Its pages could show nothing."""
+    (tmp_path / "ipykernel").mkdir()
+    (tmp_path / "ipykernel" / "__init__.py").write_text("raise ImportError('half removed')")
+    answer = in_a_process(command, "--no-browser", "--port", "0", home=demo_home, PYTHONPATH=str(tmp_path))
+    assert answer.returncode == 1
+    assert b"half removed" in answer.stderr
+    assert b"Traceback" not in answer.stderr
+
+
+def test_the_doctor_sees_a_kernel_that_cannot_be_imported(demo_home, tmp_path):
+    """That its folder is there is not enough."""
+    (tmp_path / "ipykernel").mkdir()
+    (tmp_path / "ipykernel" / "__init__.py").write_text("raise ImportError('half removed')")
+    answer = in_a_process("doctor", home=demo_home, PYTHONPATH=str(tmp_path))
+    assert answer.returncode == 1
+    assert "half removed" in answer.stdout.decode()

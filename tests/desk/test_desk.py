@@ -356,3 +356,16 @@ def test_an_interval_that_is_none_is_refused(desk):
     for wrong in ("7x", "", "daily", "0m"):
         with pytest.raises(ArgumentError, match="interval"):
             desk.symbols(wrong)
+
+
+@pytest.mark.parametrize(
+    "shock",
+    [{"spot": float("nan")}, {"spot": 1e300}, {"spot": -5}, {"volatility": -9}, {"volatility": float("inf")},
+     {"days": -1}, {"days": float("nan")}, {"days": 1e9}],
+)  # fmt: skip
+def test_a_move_that_no_market_makes_is_refused(shock, demo_desk):
+    """Rather than answered with a figure."""
+    from workbench.errors import ArgumentError
+
+    with pytest.raises(ArgumentError, match=next(iter(shock))):
+        demo_desk.stress(**shock)

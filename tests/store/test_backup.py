@@ -127,6 +127,22 @@ def test_what_is_no_desk_or_no_archive_is_said(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["words.tar"]
 
 
+def test_an_archive_needs_a_folder_that_is_there(home, tmp_path):
+    with pytest.raises(BackupError, match="There is no folder"):
+        export_desk(home, tmp_path / "none" / "desk.tar", NOW)
+
+
+@pytest.mark.parametrize(
+    "manifest", ["[1]", '"x"', '{"format": 1, "made_at": "", "content": {}, "files": [1]}']
+)
+def test_a_manifest_that_lists_nothing_is_refused(tmp_path, manifest):
+    (tmp_path / "manifest.json").write_text(manifest)
+    with tarfile.open(tmp_path / "odd.tar", "w") as tar:
+        tar.add(tmp_path / "manifest.json", arcname="manifest.json")
+    with pytest.raises(BackupError, match="cannot be read"):
+        restore_desk(tmp_path / "odd.tar", tmp_path / "new")
+
+
 def test_a_damaged_archive_is_refused_and_leaves_nothing(home, tmp_path):
     export_desk(home, tmp_path / "desk.tar", NOW)
     whole = (tmp_path / "desk.tar").read_bytes()

@@ -62,7 +62,7 @@ def add_rule(desk: "Desk", path: str) -> None:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RuleError(f"There is no file {path}; give the path of a JSON document.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise RuleError(f"{path} is not JSON: {error}.") from error
     click.echo(f"Kept as {desk.save_rule(document)}.")
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.cli.options import DeskCommand, pass_desk
+from workbench.cli.options import ROWS, DeskCommand, pass_desk
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +119,7 @@ def load(
     help="Adjust for splits and dividends, for splits, or not at all.",
 )
 @click.option("--known-at", help="Only what the desk knew at that instant.")
-@click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, help="How many rows.")
+@click.option("--last", type=ROWS, default=20, show_default=True, help="How many rows.")
 @pass_desk
 def bars(
     desk: "Desk",
@@ -149,7 +149,7 @@ def bars(
 
 
 @click.command(cls=DeskCommand)
-@click.option("--last", type=click.IntRange(min=1), default=50, show_default=True, help="How many rows.")
+@click.option("--last", type=ROWS, default=50, show_default=True, help="How many rows.")
 @pass_desk
 def quarantine(desk: "Desk", last: int) -> None:
     """Show the rows that were refused, with line and reason."""

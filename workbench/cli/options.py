@@ -17,6 +17,8 @@ from workbench.errors import WorkbenchError
 
 FAILED = 1
 LONGEST = 1_000
+ROWS = click.IntRange(1, 1_000_000)
+DAYS = click.IntRange(1, 36_500)
 # What DuckDB makes of Ctrl-C.
 _STOPPED_QUERY = "Query interrupted"
 # What a terminal without Unicode gets instead; a lost minus would turn a loss into a gain.

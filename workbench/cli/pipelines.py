@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.options import DeskCommand, home_of, pass_desk
+from workbench.cli.options import ROWS, DeskCommand, home_of, pass_desk
 
 if TYPE_CHECKING:
     from workbench.desk import Desk
@@ -66,7 +66,7 @@ def run(
 
 
 @click.command(cls=DeskCommand)
-@click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, help="How many rows.")
+@click.option("--last", type=ROWS, default=20, show_default=True, help="How many rows.")
 @pass_desk
 def runs(desk: "Desk", last: int) -> None:
     """Show the latest pipeline runs and their outcome."""

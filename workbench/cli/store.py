@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.cli.options import DeskCommand, home_of, pass_desk
+from workbench.cli.options import DAYS, DeskCommand, home_of, pass_desk
 
 if TYPE_CHECKING:
     from workbench.desk import Desk
@@ -41,7 +41,7 @@ def restore(ctx: click.Context, archive: str) -> None:
 
 
 @click.command(cls=DeskCommand)
-@click.option("--keep-days", type=click.IntRange(min=1), default=7, show_default=True, help="Snapshots kept.")
+@click.option("--keep-days", type=DAYS, default=7, show_default=True, help="Snapshots kept.")
 @pass_desk
 def compact(desk: "Desk", keep_days: int) -> None:
     """Merge small files of the lake and let old snapshots go; what was believed before stays readable."""

@@ -372,7 +372,15 @@ class Desk:
             Absolute change per 1.00, 0.05 is five points up.
         days : float
             Calendar days that pass.
+
+        Raises
+        ------
+        ArgumentError
+            If a move is none that a market could make.
         """
+        _require_shock("spot", spot, -1.0, 10.0, "a relative change, as in -0.05 for -5 %")
+        _require_shock("volatility", volatility, -5.0, 5.0, "an absolute change, as in 0.05 for five points")
+        _require_shock("days", days, 0.0, 36_500.0, "calendar days, zero or more")
         moment = self.as_of(as_of)
         legs = books.priced(self._legs(moment))
         table = stress_legs(legs, spot=spot, volatility=volatility, days=days)
@@ -648,6 +656,11 @@ def _as_list(symbols: str | Sequence[str]) -> list[str]:
     if not names:
         raise ArgumentError("`symbols` is empty; give at least one, as in ['AAPL'].")
     return list(dict.fromkeys(names))
+
+
+def _require_shock(name: str, value: float, least: float, most: float, meaning: str) -> None:
+    if not least <= value <= most:
+        raise ArgumentError(f"`{name}` is {value:g}; give {meaning}, between {least:g} and {most:g}.")
 
 
 def _counts(summary: pd.DataFrame) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """The state of a desk, and whether every part that it needs is there."""
 
+import importlib
 import importlib.metadata
 import importlib.util
 import shutil
@@ -15,7 +16,7 @@ import pandas as pd
 import workbench
 from workbench.desk.clock import AsOf
 from workbench.desk.frames import table_html
-from workbench.errors import DeskHomeError, WorkbenchError
+from workbench.errors import DeskHomeError, MissingKernelError, WorkbenchError
 from workbench.settings import DeskSettings, home_folder, load_settings, project_folder
 from workbench.store import Lake, Ledger
 
@@ -167,9 +168,25 @@ def _sample_data() -> Check:
     return Check("Sample data", "ok", f"bokeh_sampledata {importlib.metadata.version('bokeh_sampledata')}")
 
 
+def require_kernel() -> None:
+    """Refuse to go on where this interpreter can start no notebook kernel.
+
+    Raises
+    ------
+    MissingKernelError
+        If ipykernel is not there, or cannot be imported.
+    """
+    try:
+        importlib.import_module("ipykernel")
+    except Exception as error:
+        raise MissingKernelError(
+            f"No notebook can run: ipykernel of {sys.executable} cannot be imported ({error}); "
+            f"`{sys.executable} -m pip install --force-reinstall ipykernel` may mend it."
+        ) from error
+
+
 def _kernel() -> Check:
-    if importlib.util.find_spec("ipykernel") is None:
-        return Check("Jupyter kernel", "missing", "ipykernel", "pip install ipykernel")
+    require_kernel()
     return Check("Jupyter kernel", "ok", f"ipykernel {importlib.metadata.version('ipykernel')}")
 
 

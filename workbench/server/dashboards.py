@@ -19,6 +19,7 @@ from voila.request_info_handler import RequestInfoSocketHandler
 from voila.tornado.contentshandler import VoilaContentsHandler
 from voila.tornado.treehandler import TornadoVoilaTreeHandler
 
+from workbench.desk.health import require_kernel
 from workbench.security import new_token, remember_secret
 from workbench.server.assets import TEMPLATES, asset_handlers, asset_urls, panel_scripts
 from workbench.server.doors import (
@@ -109,12 +110,15 @@ def serve_dashboards(
         If another program has the port.
     ServerSettingsError
         If the settings would leave a door open, or cannot be used.
+    MissingKernelError
+        If no notebook could run behind the door.
     """
     folder = home_folder(home)
     cert_file, key_file = path_of(certificate), path_of(private_key)
     check_door(
         host=host, token=token, password_hash=password_hash, certificate=cert_file, private_key=key_file
     )
+    require_kernel()
     dashboards = project_folder("dashboards")
     sockets = listen(host, port, home=folder, kind="dashboards")
     prepare_environment(folder, role="viewer")

@@ -9,6 +9,7 @@ from typing import Any
 
 from traitlets.config import Config
 
+from workbench.desk.health import require_kernel
 from workbench.security import new_token, remember_secret
 from workbench.server.dashboards import (
     announce,
@@ -63,6 +64,8 @@ def launch_lab(
         If another program has the port.
     ServerSettingsError
         If the settings would leave a door open, or cannot be used.
+    MissingKernelError
+        If no notebook could run behind the door.
     """
     from jupyterlab.labapp import LabApp
 
@@ -71,6 +74,7 @@ def launch_lab(
     check_door(
         host=host, token=token, password_hash=password_hash, certificate=cert_file, private_key=key_file
     )
+    require_kernel()
     # Jupyter binds its own sockets: ours only find the port, and find out whether it is free.
     probe = listen(host, port, home=folder, kind="lab")
     chosen_port = probe[0].getsockname()[1]

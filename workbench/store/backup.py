@@ -127,6 +127,8 @@ def export_desk(home: str | Path, archive_path: str | Path, at: datetime) -> Man
         raise BackupError(f"There is no desk in {place}; name the folder that holds {_LEDGER}.")
     if target.exists():
         raise BackupError(f"{target} exists already; name a new file.")
+    if not target.parent.is_dir():
+        raise BackupError(f"There is no folder {target.parent}; make it, or name another.")
     with _room_at(target.parent), _export_lock(place):
         staged = place / _LAKE / "export"
         shutil.rmtree(staged, ignore_errors=True)  # of an export that was killed
@@ -320,7 +322,10 @@ def _read_manifest(tar: tarfile.TarFile, source: Path) -> Manifest:
             raise DeskVersionError(
                 f"{source} was made by a newer version of Workbench; restore it with that version."
             )
-        return Manifest(**document)
+        manifest = Manifest(**document)
+        if not isinstance(manifest.files, dict) or not isinstance(manifest.content, dict):
+            raise TypeError("it lists no files")
+        return manifest
     except (ValueError, TypeError, KeyError) as error:
         raise BackupError(
             f"The manifest in {source} cannot be read ({error}); use another archive."
