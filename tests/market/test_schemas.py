@@ -60,6 +60,13 @@ def test_a_bar_that_breaks_a_rule_is_set_aside_with_the_reason(change, reason):
     assert reason in bad["reason"].iloc[0]
 
 
+def test_infinite_prices_are_set_aside_without_a_warning():
+    frame = pd.DataFrame([BAR | {"high": np.inf, "low": np.inf, "close": np.inf}])
+    good, bad = check_bars(frame)
+    assert good.empty
+    assert len(bad) == 1
+
+
 def test_all_reasons_of_a_row_are_told():
     _, bad = check_bars(frame_of(BAR, {"open": -1.0, "volume": -2.0}))
     assert "`open` is -1" in bad["reason"].iloc[0]

@@ -132,9 +132,9 @@ def test_text_from_outside_is_shown_as_text(demo_desk):
         desk=Stand(
             demo_desk,
             role=hostile,
-            book=lambda: book,
-            book_greeks=lambda by: greeks,
-            headline=lambda: changed,
+            book=lambda as_of: book,
+            book_greeks=lambda by, as_of: greeks,
+            headline=lambda as_of: changed,
         )
     )
     view.__panel__()
@@ -156,7 +156,7 @@ def test_an_empty_book_says_what_why_and_what_now(desk):
 
 
 def test_a_question_that_the_desk_cannot_answer_becomes_a_state(demo_desk):
-    def refuse(**_):
+    def refuse(*_, **__):
         raise MissingDataError("There is less history than fifty sessions; ingest more <bars>.")
 
     view = BookView(desk=Stand(demo_desk, headline=refuse))
@@ -186,9 +186,9 @@ def test_a_leg_that_cannot_be_revalued_is_missing_not_zero(demo_desk):
 def test_a_page_made_long_ago_reads_the_desk_again_when_it_is_opened(demo_desk):
     reads = []
 
-    def count():
+    def count(as_of=None):
         reads.append(1)
-        return demo_desk.book()
+        return demo_desk.book(as_of)
 
     view = BookView(desk=Stand(demo_desk, book=count))
     view.__panel__()

@@ -186,12 +186,14 @@ def check_bars(frame: pd.DataFrame) -> Checked:
     rules.unless_within("price", *PRICE_COLUMNS)
     rules.unless_within("volume", "volume")
     high, low = rules.values("high"), rules.values("low")
-    for name in ("open", "close", "low"):
-        other = rules.values(name)
-        rules.refuse(high < other - _ROUNDING * np.abs(other), _below("high", name))
-    for name in ("open", "close"):
-        other = rules.values(name)
-        rules.refuse(low > other + _ROUNDING * np.abs(other), _above("low", name))
+    # An infinite price is refused above; here its difference to itself has no value, which is no finding.
+    with np.errstate(invalid="ignore"):
+        for name in ("open", "close", "low"):
+            other = rules.values(name)
+            rules.refuse(high < other - _ROUNDING * np.abs(other), _below("high", name))
+        for name in ("open", "close"):
+            other = rules.values(name)
+            rules.refuse(low > other + _ROUNDING * np.abs(other), _above("low", name))
     rules.unless_zero_or_more("volume")
     rules.repeated(["symbol", "time"])
     return rules.split(BARS)
