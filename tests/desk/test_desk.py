@@ -369,3 +369,21 @@ def test_a_move_that_no_market_makes_is_refused(shock, demo_desk):
 
     with pytest.raises(ArgumentError, match=next(iter(shock))):
         demo_desk.stress(**shock)
+
+
+def test_a_book_that_nobody_can_price_has_no_loss_to_show(desk):
+    """Missing is missing, on each face, and never nothing."""
+    fill = {"fill_id": "1", "time": "2013-02-05T15:00:00Z", "symbol": "ZZZ", "quantity": 5, "price": 60}
+    desk.load(pd.DataFrame([fill]), kind="fills", source="mine")
+    stressed = desk.stress(spot=-0.1, as_of="2013-03-01")
+    assert np.isnan(stressed.pnl)
+    assert "ZZZ" in stressed.findings[0]
+    assert desk.scenario_grid("2013-03-01").isna().all(axis=None)
+
+
+def test_a_grid_of_what_the_book_does_not_have_is_refused(demo_desk):
+    """Rather than shown as a loss of nothing."""
+    from workbench.errors import ArgumentError
+
+    with pytest.raises(ArgumentError, match="the book has AAPL, GOOG, IBM, MSFT"):
+        demo_desk.scenario_grid(underlying="NOPE")

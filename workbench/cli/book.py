@@ -93,6 +93,8 @@ def stress(desk: "Desk", spot: float, volatility: float, days: float, as_of: str
         title=f"{result.title}: {format_number(result.pnl, '+,.0f')} $, modelled",
         note=result.as_of.text,
     )
+    for finding in result.findings:
+        click.echo(finding)
 
 
 @click.command(cls=DeskCommand)

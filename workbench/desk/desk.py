@@ -382,10 +382,12 @@ class Desk:
         _require_shock("volatility", volatility, -5.0, 5.0, "an absolute change, as in 0.05 for five points")
         _require_shock("days", days, 0.0, 36_500.0, "calendar days, zero or more")
         moment = self.as_of(as_of)
-        legs = books.priced(self._legs(moment))
-        table = stress_legs(legs, spot=spot, volatility=volatility, days=days)
+        legs = self._legs(moment)
+        table = stress_legs(books.priced(legs), spot=spot, volatility=volatility, days=days)
         return StressResult(
-            pnl=float(table["pnl"].sum()),
+            # Of a book that nobody can price the loss is missing, not nothing.
+            pnl=float(table["pnl"].sum(min_count=1)) if len(legs) else 0.0,
+            findings=books.findings_of(legs),
             spot=spot,
             volatility=volatility,
             days=days,
@@ -396,11 +398,25 @@ class Desk:
     def scenario_grid(
         self, as_of: InstantLike = None, *, underlying: str | None = None, days: float = 0
     ) -> pd.DataFrame:
-        """Return the book's P&L on the grid of the settings: rows spot, columns volatility, money."""
+        """Return the book's P&L on the grid of the settings: rows spot, columns volatility, money.
+
+        All of it is missing when no position can be priced.
+
+        Raises
+        ------
+        ArgumentError
+            If the book has nothing on `underlying`.
+        """
         legs = self._legs(self.as_of(as_of))
         if underlying is not None:
+            names = sorted(legs["underlying"].unique())
+            if underlying not in names:
+                raise ArgumentError(
+                    f"`underlying` is {underlying!r}; the book has {', '.join(names) or 'none'}."
+                )
             legs = legs[legs["underlying"].eq(underlying)]
-        return grid_of(legs, self.settings.risk, days=days)
+        grid = grid_of(legs, self.settings.risk, days=days)
+        return grid * np.nan if len(legs) and books.priced(legs).empty else grid
 
     def value_at_risk(
         self,

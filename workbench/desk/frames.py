@@ -172,6 +172,7 @@ class StressResult:
     positions: pd.DataFrame
     as_of: AsOf
     modelled: bool = True
+    findings: tuple[str, ...] = ()
 
     def __float__(self) -> float:
         return self.pnl

@@ -160,6 +160,8 @@ def positions_from_fills(
     if rows.empty:
         return _empty(keys)
     events = _events_by_symbol(actions, until, zone)
+    # Once for all: a big book has thousands of positions of a few fills each.
+    rows = rows.sort_values(["day", "time"], kind="stable")
     records = []
     for key, group in rows.groupby(keys, sort=True, dropna=False):
         name = str(group["symbol"].iloc[0])
@@ -178,9 +180,13 @@ def _position(
     until: pd.Timestamp | None,
     zone: str,
 ) -> tuple[Any, ...]:
-    """Run one instrument's fills and actions in time; the order of the tuple is POSITION_COLUMNS."""
-    ordered = fills.sort_values(["day", "time"], kind="stable")
-    multiplier = float(ordered["multiplier"].iloc[0])
+    """Run one instrument's fills and actions in time; the order of the tuple is POSITION_COLUMNS.
+
+    The fills come in their order.
+    """
+    days, times = fills["day"].tolist(), fills["time"].tolist()
+    quantities, prices = fills["quantity"].tolist(), fills["price"].tolist()
+    multiplier = float(fills["multiplier"].iloc[0])
     lots = Lots(method)
     realized = dividends = 0.0
     opened = -1
@@ -196,8 +202,7 @@ def _position(
                 paid += lots.quantity * value * multiplier
         return paid
 
-    quantities, prices = ordered["quantity"].tolist(), ordered["price"].tolist()
-    for row, (day, quantity, price) in enumerate(zip(ordered["day"], quantities, prices, strict=True)):
+    for row, (day, quantity, price) in enumerate(zip(days, quantities, prices, strict=True)):
         if waiting:
             dividends += take_actions(day)
         before = lots.quantity
@@ -206,8 +211,8 @@ def _position(
             opened = row
     dividends += take_actions(None)
 
-    fees = float(ordered["fees"].sum())
-    traded = float((ordered["quantity"] * ordered["price"]).sum()) * multiplier
+    fees = float(fills["fees"].to_numpy().sum())
+    traded = float(np.multiply(quantities, prices).sum()) * multiplier
     cost = lots.cost * multiplier
     average = lots.cost / lots.quantity if lots.quantity else np.nan
     expired = unadjusted = False
@@ -216,11 +221,11 @@ def _position(
         over = pd.Timestamp(contract.expiry).tz_localize(zone) + _CLOSE
         expired = until is not None and until >= over
         splits = [day for day, kind, _ in events.get(contract.underlying, ()) if kind == "split"]
-        unadjusted = any(ordered["day"].iloc[opened] < day for day in splits)
+        unadjusted = any(days[opened] < day for day in splits)
     return (
         multiplier, lots.quantity, average, cost, realized, dividends, fees, dividends - traded - fees,
-        ordered["time"].min(), ordered["time"].max(),
-        ordered["time"].iloc[opened] if lots.quantity else pd.NaT, expired, unadjusted,
+        min(times), max(times), times[opened] if lots.quantity else pd.NaT,
+        expired, unadjusted,
     )  # fmt: skip
 
 
