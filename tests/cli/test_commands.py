@@ -191,6 +191,15 @@ def test_a_reader_that_has_enough_is_no_failure(demo_home):
     assert (answer.returncode, answer.stderr) == (0, b"")
 
 
+def test_a_reader_that_leaves_does_not_stop_the_demo(demo_copy):
+    """`workbench demo | head -1` says success, so it must have done its work."""
+    before = workbench("runs", home=demo_copy).count("succeeded")
+    command = f"{sys.executable} -m workbench demo --home {demo_copy} | head -1; exit ${{PIPESTATUS[0]}}"
+    answer = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert (answer.returncode, answer.stderr) == (0, b"")
+    assert workbench("runs", home=demo_copy).count("succeeded") == before + 1
+
+
 def test_the_time_zone_of_the_machine_changes_no_figure(demo_home):
     """Tokyo sees the book of New York's close."""
     here = in_a_process("book", home=demo_home, TZ="UTC")

@@ -35,7 +35,7 @@ def fills_of(home):
     """Count the fills and their corrections, beside our own code."""
     with sqlite3.connect(home / "ledger.sqlite") as connection:
         tables = ("fills", "fills_history")
-        return [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]  # noqa: S608
+        return [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
 
 
 def test_a_demo_killed_at_any_moment_can_be_run_again(tmp_path, demo_home):

@@ -1,5 +1,7 @@
 """The main job in one command."""
 
+from contextlib import suppress
+
 import click
 
 from workbench.cli.options import DeskCommand, home_of
@@ -31,7 +33,9 @@ def demo(ctx: click.Context) -> None:
             progress.update(task, description=text)
             progress.advance(task)
             if not out.is_terminal:
-                out.print(text)
+                # A reader that has enough, as `head` has, does not stop the work.
+                with suppress(BrokenPipeError):
+                    out.print(text)
 
         result = make_demo(home_of(ctx), on_step=on_step)
     result.desk.close()
