@@ -21,6 +21,7 @@ from workbench.desk.frames import DeskFrame, Headline, RiskResult, StressResult,
 from workbench.desk.headline import grid_of, headline_of, measure_risk
 from workbench.desk.health import DeskStatus, desk_status, require_whole
 from workbench.desk.logs import bind_correlation_id, configure_logging, correlation_id, get_logger
+from workbench.desk.option_desk import OptionDesk
 from workbench.desk.outbox import deliver_due, open_channels
 from workbench.errors import ArgumentError, MissingDataError, PermissionDeniedError, UnknownSymbolError
 from workbench.market.calendars import exchange_zone, session_closes
@@ -457,6 +458,65 @@ class Desk:
         moment = self.as_of(as_of)
         return headline_of(self._lake, self._positions(moment), moment, self.settings.risk)
 
+    # -- options ---------------------------------------------------------------------------------------
+
+    def chain(
+        self,
+        symbol: str,
+        as_of: InstantLike = None,
+        *,
+        expiry: InstantLike = None,
+        known_at: InstantLike = None,
+    ) -> DeskFrame:
+        """Return the option chain of `symbol` with our volatility and Greeks beside the vendor's.
+
+        The rows are the quotes of the last session that has any at `as_of`; contracts quoted before it alone
+        are not among them. Time runs from the quote to the settlement.
+
+        Parameters
+        ----------
+        symbol : str
+            Ticker of the underlying, as in ``"SPX"``.
+        as_of : instant, optional
+            Nothing dated later is used.
+        expiry : date, optional
+            Only that expiration date.
+        known_at : instant, optional
+            Only what the desk knew then.
+
+        Returns
+        -------
+        DeskFrame, one row a contract
+            ``days``, ``years``, ``mid`` (missing where a side is missing or the market is crossed),
+            ``spot``, ``forward``, ``rate``, ``dividend_yield``, ``model`` (black_scholes or american),
+            ``implied_volatility`` of the middle, ``bid_volatility``, ``ask_volatility`` (fractions),
+            ``delta``, ``gamma``, ``vega_point`` (per volatility point), ``theta_day`` (per calendar day),
+            ``rho_point`` (per 1 %), the vendor's figures, ``parts`` (where ours part from the vendor's, ""
+            where nowhere), ``status`` ("ok", or why there is no volatility), ``flags`` (what to mind).
+            docs/options.md has all columns.
+
+        Raises
+        ------
+        UnknownSymbolError, MissingDataError
+            If the desk has no such chain, no quotes by then, or no such expiry.
+        """
+        calendar = self.settings.market.calendar
+        knowledge = parse_instant(known_at, calendar) if known_at is not None else None
+        day = parse_day(expiry, calendar) if expiry is not None else None
+        return self._options.chain(symbol, self.as_of(as_of), expiry=day, known_at=knowledge)
+
+    def expiries(self, symbol: str, as_of: InstantLike = None) -> DeskFrame:
+        """Return one line an expiry of the chain: time, forward, volatility at the money, expected move.
+
+        Two roots of one date that settle at different hours, as SPX and SPXW, are two lines.
+
+        Raises
+        ------
+        UnknownSymbolError, MissingDataError
+            As `chain`.
+        """
+        return self._options.expiries(symbol, self.as_of(as_of))
+
     # -- research --------------------------------------------------------------------------------------
 
     def backtest(
@@ -602,6 +662,10 @@ class Desk:
         return int(files["files_before"].sum()), int(files["files_after"].sum())
 
     # -- inside ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def _options(self) -> OptionDesk:
+        return OptionDesk(self._lake, self.settings.market)
 
     @cached_property
     def _channels(self) -> dict[str, Channel]:

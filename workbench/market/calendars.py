@@ -136,11 +136,55 @@ def previous_session(calendar: str, day: DateLike) -> date:
     return cast(date, known[position - 1].date())
 
 
-def years_to_expiry(instant: Any, expiry_dates: Any, calendar: str = "XNYS") -> npt.NDArray[np.float64]:
+def settlement_instants(
+    expiry_dates: Any, calendar: str = "XNYS", *, settlement: Any = "PM"
+) -> pd.DatetimeIndex:
+    """Return the instants (UTC) at which options settle.
+
+    Parameters
+    ----------
+    expiry_dates : array_like of dates
+        Expiration dates of the symbols; missing ones are allowed.
+    calendar : str
+        A name of exchange_calendars.
+    settlement : {"PM", "AM"} or array_like of them
+        PM: at the close of the session of the expiry date, AM: at its open. Where that date is no session,
+        as the Saturdays of contracts before February 2015, the last session before counts.
+
+    Returns
+    -------
+    DatetimeIndex in UTC
+        NaT where the expiry is missing.
+
+    Raises
+    ------
+    DateInputError
+        If an expiry lies outside what the calendar knows.
+    """
+    expiries = pd.DatetimeIndex(pd.to_datetime(np.atleast_1d(np.asarray(expiry_dates, dtype=object))))
+    closes = _closes(calendar)
+    missing = np.asarray(expiries.isna())
+    outside = ~missing & np.asarray((expiries < closes.index[0]) | (expiries > closes.index[-1]))
+    if outside.any():
+        raise DateInputError(
+            f"The expiry {expiries[outside][0].date()} is outside {closes.index[0].date()} to "
+            f"{closes.index[-1].date()}, which calendar {calendar} knows; check the year."
+        )
+    position = np.asarray(closes.index.searchsorted(expiries, side="right")) - 1
+    morning = np.asarray(settlement) == "AM"
+    ends = _nanoseconds(closes.array)[position]
+    if morning.any():
+        ends = np.where(morning, _nanoseconds(_opens(calendar).array)[position], ends)
+    ends = np.where(missing, pd.NaT._value, ends)
+    return pd.DatetimeIndex(ends.view("datetime64[ns]")).tz_localize("UTC")
+
+
+def years_to_expiry(
+    instant: Any, expiry_dates: Any, calendar: str = "XNYS", *, settlement: Any = "PM"
+) -> npt.NDArray[np.float64]:
     """Return the time that options have left, in years of 365 days (ACT/365).
 
-    Time runs from the instant to the close of the session of the expiry date. Where that date is no
-    session, as the Saturdays of contracts before February 2015, it ends with the last session before.
+    Time runs from the instant to the settlement, which `settlement_instants` tells.
 
     Parameters
     ----------
@@ -150,6 +194,8 @@ def years_to_expiry(instant: Any, expiry_dates: Any, calendar: str = "XNYS") -> 
         Expiration dates of the symbols; missing ones are allowed.
     calendar : str
         A name of exchange_calendars.
+    settlement : {"PM", "AM"} or array_like of them
+        At the close or at the open of the last session.
 
     Returns
     -------
@@ -161,24 +207,14 @@ def years_to_expiry(instant: Any, expiry_dates: Any, calendar: str = "XNYS") -> 
     DateInputError
         If an expiry lies outside what the calendar knows, or an instant has no time zone.
     """
-    expiries = pd.DatetimeIndex(pd.to_datetime(np.atleast_1d(np.asarray(expiry_dates, dtype=object))))
+    settles = settlement_instants(expiry_dates, calendar, settlement=settlement)
     now = np.atleast_1d(
         _instant_nanoseconds(instant)
         if isinstance(instant, pd.Timestamp)
         else _nanoseconds(_aware(pd.DatetimeIndex(instant)))
     )
-    closes = _closes(calendar)
-    missing = np.asarray(expiries.isna())
-    outside = ~missing & np.asarray((expiries < closes.index[0]) | (expiries > closes.index[-1]))
-    if outside.any():
-        raise DateInputError(
-            f"The expiry {expiries[outside][0].date()} is outside {closes.index[0].date()} to "
-            f"{closes.index[-1].date()}, which calendar {calendar} knows; check the year."
-        )
-    position = np.asarray(closes.index.searchsorted(expiries, side="right")) - 1
-    end = _nanoseconds(closes.array)[position]
-    years = np.maximum(end - now, 0) / _NANOSECONDS_PER_YEAR
-    return np.where(missing, np.nan, years)
+    years = np.maximum(_nanoseconds(settles) - now, 0) / _NANOSECONDS_PER_YEAR
+    return np.where(np.asarray(settles.isna()), np.nan, years)
 
 
 def exchange_zone(calendar: str) -> str:
