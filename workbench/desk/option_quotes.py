@@ -1,4 +1,6 @@
-"""The last snapshot of a chain: the quotes of one session, with spot, settlement and time of each contract."""
+"""The last snapshot of a chain: the quotes of one session with spot, settlement and time of each."""
+
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from workbench.providers import nearest_names
 from workbench.store import Lake
 
 NANOSECONDS_PER_YEAR = 365 * 86_400 * 10**9
+MINI = 10
 NEAR_THE_CLOSE = pd.Timedelta(minutes=30)
 # How far back the newest quotes are looked for, step by step: most chains are of the last days, and looking
 # there alone spares every older file.
@@ -129,14 +132,15 @@ def is_adjusted(root: str, underlying: str, multiplier: float) -> bool:
     )
 
 
-def _explain_missing(lake: Lake, symbol: str, as_of: AsOf, known_at: pd.Timestamp | None) -> None:
+def _explain_missing(lake: Lake, symbol: str, as_of: AsOf, known_at: pd.Timestamp | None) -> NoReturn:
     """Raise the error that fits: never heard of, or no quotes by then."""
     held = sorted({underlying_of(contract) for contract in lake.symbols("option_quotes")})
     if symbol not in held:
         near = nearest_names(symbol, held) or held[:5]
         hint = f"It has chains of {', '.join(near)}." if near else "It has no chain yet."
         raise UnknownSymbolError(
-            f"The desk has no option chain of {symbol!r}. {hint} Load one with `workbench load FILE --kind chain`."
+            f"The desk has no option chain of {symbol!r}. {hint} "
+            "Load one with `workbench load FILE --kind chain`."
         )
     learned = f" that the desk knew at {known_at:%Y-%m-%d %H:%M} UTC" if known_at is not None else ""
     first = lake.read("option_quotes", columns=["time"], where={"underlying": symbol})["time"].min()

@@ -175,8 +175,9 @@ def settlement_instants(
     ends = _nanoseconds(closes.array)[position]
     if morning.any():
         ends = np.where(morning, _nanoseconds(_opens(calendar).array)[position], ends)
-    ends = np.where(missing, pd.NaT._value, ends)
-    return pd.DatetimeIndex(ends.view("datetime64[ns]")).tz_localize("UTC")
+    instants = ends.astype("datetime64[ns]")
+    instants[missing] = np.datetime64("NaT")
+    return pd.DatetimeIndex(instants).tz_localize("UTC")
 
 
 def years_to_expiry(

@@ -86,8 +86,8 @@ def root_of_index(underlying: str, expiry: Any, calendar: str = "XNYS") -> str:
 
     Examples
     --------
-    >>> root_of_index("SPX", "2021-09-17"), root_of_index("SPX", "2021-09-22"), root_of_index("SPY", "2021-09-22")
-    ('SPX', 'SPXW', 'SPY')
+    >>> root_of_index("SPX", "2021-09-17"), root_of_index("SPX", "2021-09-22")
+    ('SPX', 'SPXW')
     """
     weekly = _WEEKLY_ROOTS.get(underlying)
     if weekly is None or pd.isna(expiry) or is_monthly_expiry(expiry, calendar):
