@@ -15,12 +15,16 @@ NO_COLOUR = "none"
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """One set of colours: `tokens` by name, `diverging` from loss to gain, `series` for up to five lines."""
+    """One set of colours.
+
+    `tokens` by name, `diverging` from loss to gain, `series` for up to five lines, `levels` from low to high.
+    """
 
     name: str
     tokens: dict[str, str]
     diverging: tuple[str, ...]
     series: tuple[str, ...]
+    levels: tuple[str, ...]
 
     def __getitem__(self, token: str) -> str:
         return self.tokens[token]
@@ -50,6 +54,7 @@ LIGHT = Theme(
     ),
     _hex("833B02 AE5517 D27C4A E8AB89 F5D7C7 F1F1EF CAE1F8 8FC0EF 509BDE 1D76BC 07558E"),
     _hex("17212B 0B7A75 B87F1A 7A2B63 7C8896"),
+    _hex("E7FAF5 BEE3DB 98CCC1 74B4A9 549B91 3A827A 266862 1A4F4B 143735"),
 )
 
 DARK = Theme(
@@ -66,6 +71,7 @@ DARK = Theme(
     ),
     _hex("F9A779 DE844F 8F4C23 6B3818 4A2D1D 2A3037 20374E 1C4B73 276499 56A4EB 80C4FF"),
     _hex("E8EDF2 2FA79D E0B650 F0A6D2 708092"),
+    _hex("082C2D 054343 065A59 17726F 2F8A84 4DA29A 6EB9B0 92D0C6 B8E6DD"),
 )
 
 
