@@ -3,5 +3,39 @@
 from workbench.pricing.black_scholes import black_scholes_price
 from workbench.pricing.greeks import black_scholes_greeks
 from workbench.pricing.implied_volatility import ImpliedVolatility, implied_volatility
+from workbench.pricing.payoff import Extremes, break_evens, extremes, profit_at_expiry, profit_grid, spot_grid
+from workbench.pricing.payoff_summary import (
+    SUMMARY_UNITS,
+    Capital,
+    PayoffSummary,
+    capital_needed,
+    payoff_summary,
+)
+from workbench.pricing.probability import (
+    expected_move,
+    probability_in_the_money,
+    probability_of_profit,
+    probability_of_touching,
+)
 
-__all__ = ["ImpliedVolatility", "black_scholes_greeks", "black_scholes_price", "implied_volatility"]
+__all__ = [
+    "SUMMARY_UNITS",
+    "Capital",
+    "Extremes",
+    "ImpliedVolatility",
+    "PayoffSummary",
+    "black_scholes_greeks",
+    "black_scholes_price",
+    "break_evens",
+    "capital_needed",
+    "expected_move",
+    "extremes",
+    "implied_volatility",
+    "payoff_summary",
+    "probability_in_the_money",
+    "probability_of_profit",
+    "probability_of_touching",
+    "profit_at_expiry",
+    "profit_grid",
+    "spot_grid",
+]
