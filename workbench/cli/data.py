@@ -65,7 +65,7 @@ def ingest(
     "--kind", type=click.Choice(["bars", "chain", "fills"]), required=True, help="What the rows are."
 )
 @click.option("--source", help="Where the data come from.  [default: the file's name]")
-@click.option("--symbol", help="Symbol of bars that have no such column.")
+@click.option("--symbol", help="Symbol of bars, or underlying of a chain, that have no such column.")
 @click.option(
     "--column", "columns", multiple=True, metavar="THEIRS=OURS", help="Name a column; may be repeated."
 )

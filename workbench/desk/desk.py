@@ -209,7 +209,7 @@ class Desk:
         interval : str, optional
             Of bars, as in ``"1d"`` or ``"5m"``; read from their times unless given.
         symbol : str, optional
-            For bars without a symbol column.
+            For bars without a symbol column; for a chain the underlying.
 
         Returns
         -------

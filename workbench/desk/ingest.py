@@ -117,7 +117,7 @@ def load_into(
             "`source` is empty; name where the data come from, as in 'my broker, 2024 export'."
         )
     options: dict[str, Any] = {"columns": columns, "time_zone": time_zone}
-    if kind == "bars":
+    if kind in ("bars", "chain"):
         options |= {"symbol": symbol}
     if isinstance(data, pd.DataFrame):
         parsed = PARSERS[kind](data, **options)

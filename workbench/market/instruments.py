@@ -26,10 +26,15 @@ _UNDERLYING_OF_ROOT = {
     "BRKB": "BRK.B",
     "BFB": "BF.B",
 }
-# Cash-settled index options that can only be exercised at expiry (OEX is American).
+_INDEX_CLASSES = ("SPXW", "NDXP", "RUTW", "VIXW")
+# Cash-settled index options that can only be exercised at expiry, by the specifications of Cboe and Nasdaq
+# (OEX is American).
 _EUROPEAN_ROOTS = frozenset(
-    {"SPX", "SPXW", "XSP", "NDX", "NDXP", "XND", "RUT", "RUTW", "MRUT", "VIX", "VIXW", "XEO", "DJX"}
-)
+    {
+        "SPX", "SPXW", "XSP", "NDX", "NDXP", "XND", "NQX", "RUT", "RUTW", "MRUT", "VIX", "VIXW", "XEO", "DJX",
+        "RUI", "RLG", "RLV", "MXEA", "MXEF",
+    }
+)  # fmt: skip
 _STRIKE_LIMIT = Decimal(100_000)
 _LIKE_AN_OPTION = re.compile(r"\d{6}[A-Za-z]\d|\d.*\s[CP]$", re.IGNORECASE)
 _LONGEST_SYMBOL = 40
@@ -195,6 +200,11 @@ def underlying_of_root(root: str) -> str:
     if root in _UNDERLYING_OF_ROOT:
         return _UNDERLYING_OF_ROOT[root]
     return root.rstrip("0123456789") or root
+
+
+def index_of_class(ticker: str) -> str:
+    """Return the index where a ticker is a class of its options, ``SPX`` of ``SPXW``; others as they are."""
+    return _UNDERLYING_OF_ROOT[ticker] if ticker in _INDEX_CLASSES else ticker
 
 
 def exercise_of_root(root: str) -> Literal["american", "european"]:

@@ -1,6 +1,5 @@
 """Bars from a user's table: raw prices by symbol and time, and the splits and dividends beside them."""
 
-import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,10 +10,8 @@ from workbench.market.corporate_actions import no_actions
 from workbench.market.schemas import BARS, PRICE_COLUMNS, check_bars, names
 from workbench.providers.columns import BAR_NAMES
 from workbench.providers.parsed import ParsedFile, RowReader
-from workbench.providers.tables import RawTable
+from workbench.providers.tables import RawTable, ticker_of_name
 
-# A file named AAPL.csv is of AAPL; prices.csv is of nobody.
-_TICKER_NAME = re.compile(r"^([A-Z][A-Z0-9.\-]{0,5}?)\.(?:csv|csv\.gz|txt|parquet)$")
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
@@ -57,16 +54,12 @@ def _symbols(reader: RowReader, symbol: str | None) -> "pd.Series[str]":
             header = reader.chosen.header("symbol")
             raise ArgumentError(f"{reader.table.name} has the symbols in {header!r}; leave `symbol` out.")
         return pd.Series(reader.texts("symbol"), dtype="str")
-    named = _TICKER_NAME.match(reader.table.name)
-    if symbol is None and named is None:
+    named = symbol or ticker_of_name(reader.table.name)
+    if named is None:
         raise DataFormatError(
             f"{reader.table.name} has no column for `symbol`; say whose bars they are, as in symbol='AAPL'."
         )
-    return pd.Series(
-        symbol if symbol is not None else named.group(1) if named else None,
-        index=range(len(reader)),
-        dtype="str",
-    )
+    return pd.Series(named, index=range(len(reader)), dtype="str")
 
 
 def _actions(frame: pd.DataFrame, dividends: np.ndarray, splits: np.ndarray) -> pd.DataFrame:

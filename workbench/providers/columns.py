@@ -35,9 +35,12 @@ QUOTE_NAMES = {
     "root": ("root", "optionroot", "rootsymbol"),
     "time": (
         "time", "quotedate", "quotedatetime", "quotetime", "date", "datetime", "timestamp", "datadate",
-        "tradedate", "quotereadtime",
+        "tradedate", "quotereadtime", "quoteunixtime", "asof", "asofdate",
     ),
-    "expiry": ("expiry", "expiration", "expirationdate", "expirydate", "expdate", "exdate", "expiredate"),
+    "expiry": (
+        "expiry", "expiration", "expirationdate", "expirydate", "expdate", "exdate", "expiredate",
+        "maturity", "maturitydate",
+    ),
     "strike": ("strike", "strikeprice"),
     "right": ("right", "optiontype", "type", "callput", "putcall", "cpflag", "cp", "optionright"),
     "bid": ("bid", "bidprice", "bestbid"),
@@ -45,10 +48,11 @@ QUOTE_NAMES = {
     "last": ("last", "lastprice", "lasttradeprice", "close"),
     "bid_size": ("bidsize", "bidsz"),
     "ask_size": ("asksize", "asksz"),
-    "volume": ("volume", "vol", "tradevolume"),
+    "volume": ("volume", "vol", "tradevolume", "totalvolume"),
     "open_interest": ("openinterest", "openint", "oi"),
     "underlying_price": (
         "underlyingprice", "underlyingclose", "underlyinglast", "underlyingmidprice", "spot", "stockprice",
+        "activeunderlyingprice", "spotprice", "indexprice", "underlyingvalue",
     ),
     "vendor_implied_volatility": (
         "vendorimpliedvolatility", "impliedvolatility", "impliedvol", "impvol", "iv", "midiv",

@@ -7,22 +7,27 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from workbench.errors import DataFormatError
+from workbench.errors import ArgumentError, DataFormatError
 from workbench.market.instruments import (
     exercise_of_root,
+    index_of_class,
     is_option_symbol,
     occ_symbols,
     parse_occ_symbol,
     underlying_of_root,
 )
+from workbench.market.settlement import root_of_index
 from workbench.providers.parsed import RowReader
+from workbench.providers.tables import ticker_of_name
 
 Texts = npt.NDArray[np.object_]
 
 _RIGHTS = {"c": "C", "call": "C", "calls": "C", "p": "P", "put": "P", "puts": "P"}
 
 
-def read_contracts(reader: RowReader, exercise: str | None) -> pd.DataFrame:
+def read_contracts(
+    reader: RowReader, exercise: str | None, *, symbol: str | None = None, calendar: str = "XNYS"
+) -> pd.DataFrame:
     """Return symbol, underlying, expiry, strike, right and exercise of each row.
 
     Parameters
@@ -31,19 +36,34 @@ def read_contracts(reader: RowReader, exercise: str | None) -> pd.DataFrame:
         Of a chain; its `symbol` may hold OCC symbols or the ticker of the underlying.
     exercise : str, optional
         Exercise of all rows that do not state theirs; without it, what is usual for the root.
+    symbol : str, optional
+        Ticker of the underlying, where no column says it. A file named as a ticker, ``SPX.csv``, needs none.
+    calendar : str
+        A name of exchange_calendars; tells the monthly expiries, whose index contracts have another root.
 
     Raises
     ------
     DataFormatError
         If the columns do not tell the contracts.
+    ArgumentError
+        If `symbol` is given beside a column that says it.
     """
-    given = reader.texts("symbol")
+    given = each_distinct(reader.texts("symbol"), _without_mark)
     described = _described_contracts(given)
-    if described is None and "underlying" not in reader and "root" not in reader and "symbol" not in reader:
-        raise DataFormatError(
-            f"{reader.table.name} has no column for `underlying`; it has {', '.join(reader.table.columns)}. "
-            f"Say which one it is, as in columns={{'{next(iter(reader.table.columns))}': 'underlying'}}."
-        )
+    named = next((name for name in ("underlying", "root", "symbol") if name in reader), None)
+    if named is not None and symbol is not None:
+        header = reader.chosen.header(named)
+        raise ArgumentError(f"{reader.table.name} says the underlying in {header!r}; leave `symbol` out.")
+    if named is None:
+        ticker = symbol or ticker_of_name(reader.table.name)
+        if ticker is None:
+            raise DataFormatError(
+                f"{reader.table.name} has no column for `underlying`; it has "
+                f"{', '.join(reader.table.columns)}. Say which one it is, as in "
+                f"columns={{'{next(iter(reader.table.columns))}': 'underlying'}}, or whose chain it is, as "
+                "in symbol='SPX'."
+            )
+        given = np.full(len(reader), _without_mark(ticker), dtype=object)
     if described is None:
         absent = [name for name in ("expiry", "strike", "right") if name not in reader]
         if absent:
@@ -51,11 +71,15 @@ def read_contracts(reader: RowReader, exercise: str | None) -> pd.DataFrame:
                 f"{reader.table.name} has no column for `{'`, `'.join(absent)}` and no OCC symbols; "
                 f"it has {', '.join(reader.table.columns)}. Say which one it is with columns=."
             )
-        underlying = _first_given(reader.texts("underlying"), given)
-        root = _first_given(reader.texts("root"), root_of(underlying))
-        underlying = _first_given(underlying, each_distinct(root, underlying_of_root))
+        stated_underlying = _first_given(each_distinct(reader.texts("underlying"), _without_mark), given)
+        expiry = reader.times("expiry", only_days=True).values.tz_localize(None)
+        stated_root = each_distinct(reader.texts("root"), _without_mark)
+        root = _first_given(stated_root, _usual_roots(root_of(stated_underlying), expiry, calendar))
+        # A file may name the class for the index: SPXW is on SPX.
+        on = each_distinct(stated_underlying, index_of_class)
+        underlying = _first_given(on, each_distinct(root, underlying_of_root))
         frame = pd.DataFrame({"underlying": underlying, "root": root})
-        frame["expiry"] = reader.times("expiry", only_days=True).values.tz_localize(None)
+        frame["expiry"] = expiry
         frame["strike"] = reader.numbers("strike")
         frame["right"] = read_rights(reader)
         frame.insert(0, "symbol", occ_symbols(root, frame["expiry"], frame["right"], frame["strike"]))
@@ -66,7 +90,8 @@ def read_contracts(reader: RowReader, exercise: str | None) -> pd.DataFrame:
             lambda at: f"`symbol` {given[at]!r} is no option symbol",
         )
         frame["underlying"] = _first_given(
-            reader.texts("underlying"), frame["underlying"].to_numpy(dtype=object)
+            each_distinct(each_distinct(reader.texts("underlying"), _without_mark), index_of_class),
+            frame["underlying"].to_numpy(dtype=object),
         )
     own = each_distinct(frame["root"].to_numpy(dtype=object), exercise_of_root)
     stated = np.char.lower(reader.texts("exercise").astype(str))
@@ -118,6 +143,20 @@ def read_rights(reader: RowReader) -> Texts:
 def root_of(underlying: Texts) -> Texts:
     """Write a ticker as OCC roots are: capitals, without the dot or slash of a share class."""
     return each_distinct(underlying, lambda text: "".join(sign for sign in text.upper() if sign.isalnum()))
+
+
+def _without_mark(ticker: str) -> str:
+    """Return a ticker without the mark that vendors put before an index: ``SPX`` of ``^SPX``, ``$SPX``."""
+    bare = ticker.removeprefix("I:") if ticker.startswith("I:") else ticker.lstrip("^$")
+    return bare or ticker
+
+
+def _usual_roots(roots: Texts, expiries: pd.DatetimeIndex, calendar: str) -> Texts:
+    """Return the roots of contracts of which a file says only the ticker: weekly ones of SPX are SPXW."""
+    pairs = pd.MultiIndex.from_arrays([roots, expiries])
+    codes, distinct = pd.factorize(pairs)
+    usual = [root_of_index(root, day, calendar) if isinstance(root, str) else None for root, day in distinct]
+    return np.array([*usual, None], dtype=object)[codes]
 
 
 def each_distinct(texts: Texts, change: Callable[[str], Any]) -> Texts:

@@ -85,6 +85,7 @@ def read_chain_file(
     encoding: str | None = None,
     calendar: str = "XNYS",
     exercise: str | None = None,
+    symbol: str | None = None,
 ) -> ParsedFile:
     """Read option quotes from a CSV or Parquet file, one contract and instant a row.
 
@@ -96,6 +97,8 @@ def read_chain_file(
         Exchange whose close a quote date without a time means.
     exercise : {"american", "european"}, optional
         Of rows that do not state theirs; else European for cash-settled US index roots, American for others.
+    symbol : str, optional
+        Ticker of the underlying, where no column says it. A file named as a ticker, ``SPX.csv``, needs none.
 
     Returns
     -------
@@ -109,7 +112,9 @@ def read_chain_file(
         As `read_bars_file`.
     """
     table = read_table(Path(path), encoding=encoding)
-    return chain_from_table(table, columns=columns, time_zone=time_zone, calendar=calendar, exercise=exercise)
+    return chain_from_table(
+        table, columns=columns, time_zone=time_zone, calendar=calendar, exercise=exercise, symbol=symbol
+    )
 
 
 def parse_chain(
@@ -119,10 +124,13 @@ def parse_chain(
     time_zone: str | None = None,
     calendar: str = "XNYS",
     exercise: str | None = None,
+    symbol: str | None = None,
 ) -> ParsedFile:
     """Take option quotes from a frame; arguments and errors are those of `read_chain_file`."""
     table = table_from_frame(frame)
-    return chain_from_table(table, columns=columns, time_zone=time_zone, calendar=calendar, exercise=exercise)
+    return chain_from_table(
+        table, columns=columns, time_zone=time_zone, calendar=calendar, exercise=exercise, symbol=symbol
+    )
 
 
 def read_fills_file(

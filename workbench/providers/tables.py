@@ -31,6 +31,7 @@ _BYTE_ORDER_MARKS = (
     (b"\xfe\xff", "utf-16"),
 )
 _VALUE_IN_HEADER = re.compile(r"^[-+]?[\d.,]*\d$|^\d{4}-\d\d-\d\d|^\d{1,2}/\d{1,2}/\d{2,4}")
+_TICKER_NAME = re.compile(r"^([A-Z][A-Z0-9.\-]{0,5}?)\.(?:csv|csv\.gz|txt|parquet)$")
 # What vendors and spreadsheets write where there is no value.
 _NOTHING = pa.array(["", "na", "n/a", "#n/a", "nan", "nat", "null", "none", "-", "--"])
 # A quoted value may run over a few lines; a quote that stays open longer was never meant to.
@@ -88,6 +89,12 @@ class RawTable:
         picked = [pc.take(column, pa.array(positions)).to_pylist() for column in self.columns.values()]
         rows = zip(*picked, strict=True)
         return [_as_line(row, self.separator or ",")[:_TEXT_IS_KEPT_UP_TO] for row in rows]
+
+
+def ticker_of_name(name: str) -> str | None:
+    """Return the ticker that a file is named after, as in AAPL.csv; prices.csv is of nobody."""
+    named = _TICKER_NAME.match(name)
+    return named.group(1) if named else None
 
 
 def read_table(path: Path, *, encoding: str | None = None) -> RawTable:
