@@ -505,6 +505,10 @@ class Desk:
         day = parse_day(expiry, calendar) if expiry is not None else None
         return self._options.chain(symbol, self.as_of(as_of), expiry=day, known_at=knowledge)
 
+    def option_symbols(self) -> list[str]:
+        """Return the underlyings that the desk has option chains of, in alphabetical order."""
+        return self._options.symbols()
+
     def expiries(self, symbol: str, as_of: InstantLike = None) -> DeskFrame:
         """Return one line an expiry of the chain: time, forward, volatility at the money, expected move.
 

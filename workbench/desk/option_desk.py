@@ -14,6 +14,7 @@ from workbench.desk.option_expiries import expiries_of
 from workbench.desk.option_quotes import last_snapshot
 from workbench.desk.option_vendor import in_natural_units, parts_of
 from workbench.errors import MissingDataError
+from workbench.market.instruments import underlying_of
 from workbench.settings import MarketSettings
 from workbench.store import Lake
 
@@ -49,6 +50,10 @@ class OptionDesk:
         self._market = market
         self._snapshot = -1
         self._kept: dict[tuple[str, pd.Timestamp, pd.Timestamp | None], pd.DataFrame] = {}
+
+    def symbols(self) -> list[str]:
+        """Return the underlyings of all quotes in the lake."""
+        return sorted({underlying_of(contract) for contract in self._lake.symbols("option_quotes")})
 
     def chain(
         self,
