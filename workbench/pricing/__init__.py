@@ -17,19 +17,25 @@ from workbench.pricing.probability import (
     probability_of_profit,
     probability_of_touching,
 )
+from workbench.pricing.structure_catalogue import STRUCTURES, Structure
+from workbench.pricing.structures import build_structure, find_structure
 
 __all__ = [
+    "STRUCTURES",
     "SUMMARY_UNITS",
     "Capital",
     "Extremes",
     "ImpliedVolatility",
     "PayoffSummary",
+    "Structure",
     "black_scholes_greeks",
     "black_scholes_price",
     "break_evens",
+    "build_structure",
     "capital_needed",
     "expected_move",
     "extremes",
+    "find_structure",
     "implied_volatility",
     "payoff_summary",
     "probability_in_the_money",

@@ -140,8 +140,9 @@ def capital_needed(legs: pd.DataFrame, *, convention: CapitalConvention = "auto"
     legs : DataFrame
         As `read_legs` takes it.
     convention : {"auto", "worst_loss", "reg_t"}
-        ``worst_loss``: the most that can be lost at the first expiry: the width less the credit of a
-        spread, the strike less the credit of a put sold (cash-secured); infinite for calls sold uncovered.
+        ``worst_loss``: the most that can be lost at the first expiry, and no less than what opening costs:
+        the width less the credit of a spread, the strike less the credit of a put sold (cash-secured), the
+        outlay for shares; infinite for calls sold uncovered.
         ``reg_t``: an estimate after the minimum margin of FINRA rule 4210: calls and puts apart, each long
         covering a short of no later expiry, with the loss in between as requirement; each short left over
         asks for 20 % of spot less what it is out of the money, at least 10 % of spot (call) or strike
@@ -168,10 +169,10 @@ def capital_needed(legs: pd.DataFrame, *, convention: CapitalConvention = "auto"
     read = read_legs(legs)
     worst = -np.inf if _is_uncovered(read) else extremes(legs).max_loss
     if convention == "worst_loss" or (convention == "auto" and np.isfinite(worst)):
-        note = "the most that can be lost at the first expiry"
+        note = "the most that can be lost at the first expiry, and no less than opening costs"
         if np.isinf(worst):
             note = "calls sold without cover can lose without bound"
-        return Capital(max(0.0, -worst), "worst_loss", False, note)
+        return Capital(max(0.0, -worst, read.cost), "worst_loss", False, note)
     return Capital(
         _reg_t(read), "reg_t", True, "estimate after FINRA 4210; a broker's own requirement may be higher"
     )
