@@ -22,6 +22,8 @@ COMMANDS = {
     "stress": "book",
     "grid": "book",
     "var": "book",
+    "price": "price",
+    "chain": "chain",
     "backtest": "research",
     "alerts": "alerts",
     "rules": "alerts",

@@ -1,7 +1,7 @@
 """The desk: one folder, one object, the same numbers on every face."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from os import PathLike
@@ -22,6 +22,8 @@ from workbench.desk.headline import grid_of, headline_of, measure_risk
 from workbench.desk.health import DeskStatus, desk_status, require_whole
 from workbench.desk.logs import bind_correlation_id, configure_logging, correlation_id, get_logger
 from workbench.desk.option_desk import OptionDesk
+from workbench.desk.option_structure import StructureResult
+from workbench.desk.option_surface import SurfaceResult
 from workbench.desk.outbox import deliver_due, open_channels
 from workbench.errors import ArgumentError, MissingDataError, PermissionDeniedError, UnknownSymbolError
 from workbench.market.calendars import exchange_zone, session_closes
@@ -520,6 +522,78 @@ class Desk:
             As `chain`.
         """
         return self._options.expiries(symbol, self.as_of(as_of))
+
+    def surface(self, symbol: str, as_of: InstantLike = None) -> SurfaceResult:
+        """Return the volatility surface of the chain, fitted without arbitrage.
+
+        Returns
+        -------
+        SurfaceResult
+            ``surface`` (ask it for a volatility), ``table`` (expiry by delta), ``fits`` (with the misses),
+            ``term``, ``arbitrage`` (the proof), ``left_out``; draws itself with ``plot()``, ``plot_smile()``
+            and ``plot_term()``.
+
+        Raises
+        ------
+        UnknownSymbolError, MissingDataError
+            As `chain`, or if no expiry has quotes enough for a smile.
+        """
+        return self._options.surface(symbol, self.as_of(as_of))
+
+    def structure(
+        self,
+        symbol: str,
+        name: str,
+        *,
+        as_of: InstantLike = None,
+        expiry: InstantLike = None,
+        days: float | None = None,
+        delta: float | Mapping[str, float] | None = None,
+        width: float | None = None,
+        strikes: Sequence[float] | None = None,
+        quantity: float = 1,
+    ) -> StructureResult:
+        """Return a named structure built from the chain: legs, figures and payoff.
+
+        Parameters
+        ----------
+        symbol : str
+            Ticker of the underlying.
+        name : str
+            As in ``"iron_condor"``; `workbench.pricing.STRUCTURES` has all.
+        as_of : instant, optional
+            Nothing dated later is used.
+        expiry, days : date, float, optional
+            A listed expiry, or calendar days to the nearest one; 45 days without either.
+        delta, width, strikes
+            Where the strikes stand; see `workbench.pricing.build_structure`.
+        quantity : float
+            Lots; below zero turns every leg round.
+
+        Returns
+        -------
+        StructureResult
+            ``legs``, ``summary``, ``profit`` (by spot and date), ``break_evens``; draws itself with ``plot()``.
+
+        Raises
+        ------
+        PricingInputError
+            If there is no such structure, or no listed contract fits.
+        UnknownSymbolError, MissingDataError
+            As `chain`.
+        """
+        day = parse_day(expiry, self.settings.market.calendar) if expiry is not None else None
+        return self._options.structure(
+            symbol,
+            name,
+            self.as_of(as_of),
+            expiry=day,
+            days=days,
+            delta=delta,
+            width=width,
+            strikes=strikes,
+            quantity=quantity,
+        )
 
     # -- research --------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from workbench.desk.option_carry import add_carry
 from workbench.desk.option_chain import CHAIN_COLUMNS, price_quotes
 from workbench.desk.option_expiries import expiries_of
 from workbench.desk.option_quotes import last_snapshot
+from workbench.desk.option_structure import StructureResult, structure_of
+from workbench.desk.option_surface import SurfaceResult, fit_chain
 from workbench.desk.option_vendor import in_natural_units, parts_of
 from workbench.errors import MissingDataError
 from workbench.market.instruments import underlying_of
@@ -83,6 +86,16 @@ class OptionDesk:
             note=note_of(priced, as_of),
             formats=CHAIN_FORMATS,
         )
+
+    def surface(self, symbol: str, as_of: AsOf) -> SurfaceResult:
+        """Return the fitted surface; see `Desk.surface`."""
+        priced = self.priced(symbol, as_of)
+        return fit_chain(priced, symbol, as_of, note_of(priced, as_of))
+
+    def structure(self, symbol: str, name: str, as_of: AsOf, **terms: Any) -> StructureResult:
+        """Return a structure built from the chain; see `Desk.structure`."""
+        priced = self.priced(symbol, as_of)
+        return structure_of(priced, name, symbol, as_of, note_of(priced, as_of), **terms)
 
     def priced(self, symbol: str, as_of: AsOf, *, known_at: pd.Timestamp | None = None) -> pd.DataFrame:
         """Return the priced chain with the columns that the desk itself needs."""
