@@ -573,7 +573,8 @@ class Desk:
         Returns
         -------
         StructureResult
-            ``legs``, ``summary``, ``profit`` (by spot and date), ``break_evens``; draws itself with ``plot()``.
+            ``legs``, ``summary``, ``profit`` (by spot and date), ``break_evens``; draws itself with
+            ``plot()``.
 
         Raises
         ------
