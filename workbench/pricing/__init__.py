@@ -3,6 +3,7 @@
 from workbench.pricing.black_scholes import black_scholes_price
 from workbench.pricing.greeks import black_scholes_greeks
 from workbench.pricing.implied_volatility import ImpliedVolatility, implied_volatility
+from workbench.pricing.parity import implied_forwards
 from workbench.pricing.payoff import Extremes, break_evens, extremes, profit_at_expiry, profit_grid, spot_grid
 from workbench.pricing.payoff_summary import (
     SUMMARY_UNITS,
@@ -36,6 +37,7 @@ __all__ = [
     "expected_move",
     "extremes",
     "find_structure",
+    "implied_forwards",
     "implied_volatility",
     "payoff_summary",
     "probability_in_the_money",
