@@ -44,6 +44,8 @@ CHAIN_FORMATS = {
     "atm_volatility": ".2%",
 }
 
+SPOT_FLAGS = {"bar": "spot of the desk's bar", "parity": "spot told by the nearest forward"}
+
 
 class OptionDesk:
     """Reads chains from the lake and prices them; the last few are kept until the lake changes."""
@@ -131,10 +133,10 @@ def _flags(frame: pd.DataFrame) -> np.ndarray:
     stale = frame["stale"].to_numpy()
     if stale.any():
         add(stale, f"stale: quotes of {frame['quoted_on'].iloc[0]:%Y-%m-%d}")
-    add(frame["carry"].eq("assumed").to_numpy(), "forward assumed: the desk's rate and dividend yield")
-    add(
-        frame["spot_source"].eq("bar").to_numpy() & frame["spot"].notna().to_numpy(), "spot of the desk's bar"
-    )
+    assumed = frame["carry"].eq("assumed") & frame["years"].gt(0)
+    add(assumed.to_numpy(), lambda row: f"forward assumed, by the desk's dividend yield: {row.carry_note}")
+    for source, said in SPOT_FLAGS.items():
+        add((frame["spot_source"].eq(source) & frame["spot"].notna()).to_numpy(), said)
     return texts
 
 

@@ -70,15 +70,20 @@ class StructureResult:
     def _repr_html_(self) -> str:
         figures = self.summary.table()
         legs = self.legs[["role", "expiry", "strike", "quantity", "price", "volatility", "delta"]]
-        best = (
-            format_number(self.summary.max_profit, "+,.0f") if np.isfinite(self.summary.max_profit) else "∞"
+        title = (
+            f"{self.title}: makes {_money(self.summary.max_profit)} $ at most, "
+            f"loses {_money(self.summary.max_loss)} $ at worst"
         )
-        worst = format_number(self.summary.max_loss, "+,.0f") if np.isfinite(self.summary.max_loss) else "−∞"
-        title = f"{self.title}: makes {best} $ at most, loses {worst} $ at worst"
         formats = {"volatility": ".1%", "delta": ".3f", "quantity": ",.0f"}
         return table_html(legs, title=title, note=self.note, formats=formats) + table_html(
             figures, title="In figures", note="", formats={}
         )
+
+
+def _money(amount: float) -> str:
+    if np.isinf(amount):
+        return "∞" if amount > 0 else "−∞"
+    return format_number(amount, "+,.0f")
 
 
 def structure_of(
@@ -115,7 +120,7 @@ def structure_of(
     if chain.empty:
         raise MissingDataError(f"The chain of {symbol} has no spot, so no structure can be placed on it.")
     # Of quotes a moment apart the last one's spot counts for all legs.
-    spot = float(chain.loc[chain["time"].idxmax(), "spot"])
+    spot = float(chain["spot"].iloc[int(np.argmax(chain["time"].to_numpy()))])
     legs = build_structure(name, chain.assign(spot=spot), **terms)
     summary = payoff_summary(legs)
     spots = spot_grid(legs)
