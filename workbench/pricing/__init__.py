@@ -1,6 +1,7 @@
 """Prices, implied volatilities and Greeks of single options."""
 
 from workbench.pricing.black_scholes import black_scholes_price
+from workbench.pricing.bounds import QUOTE_CODES, quote_bounds
 from workbench.pricing.greeks import black_scholes_greeks
 from workbench.pricing.implied_volatility import ImpliedVolatility, implied_volatility
 from workbench.pricing.parity import implied_forwards
@@ -22,6 +23,7 @@ from workbench.pricing.structure_catalogue import STRUCTURES, Structure
 from workbench.pricing.structures import build_structure, find_structure
 
 __all__ = [
+    "QUOTE_CODES",
     "STRUCTURES",
     "SUMMARY_UNITS",
     "Capital",
@@ -45,5 +47,6 @@ __all__ = [
     "probability_of_touching",
     "profit_at_expiry",
     "profit_grid",
+    "quote_bounds",
     "spot_grid",
 ]
