@@ -220,7 +220,7 @@ def read_legs(legs: pd.DataFrame) -> PayoffLegs:
     odd = ~np.isin(kind, _KINDS)
     if odd.any():
         row = int(np.argmax(odd))
-        raise PricingInputError(f"`kind` is {kind[row]!r} in row {row}; give share, call or put.")
+        raise PricingInputError(f"`kind` is {str(kind[row])!r} in row {row}; give share, call or put.")
     option = kind != "share"
     rows = [f"in row {row}" for row in range(len(legs))]
     names = np.array(rows, dtype=object)
