@@ -1,106 +1,55 @@
 """The volatility that a price implies, with a reason where there is none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import elementwise
-from scipy.special import erfcx, ndtr
 
-from workbench.arrays import FloatArray, require_flags, require_one_shape, to_floats
-from workbench.pricing.black_scholes import log_moneyness
+from workbench.arrays import FloatArray, Labels, labels_of, to_floats
+from workbench.errors import PricingInputError
+from workbench.pricing.european import gather
 
-STATUSES = ("ok", "below_intrinsic", "above_bound", "no_time", "missing")
+STATUSES = ("ok", "below_intrinsic", "above_bound", "no_time", "crossed", "missing")
+MODELS = ("black_scholes", "black76", "bachelier", "american")
+
+_OK, _NO_TIME, _CROSSED, _MISSING = (STATUSES.index(n) for n in ("ok", "no_time", "crossed", "missing"))
+_TEXTS = np.array(STATUSES)
+_OF_THE_FORWARD = {"black76", "bachelier"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class ImpliedVolatility:
-    """Implied volatilities and the status of each row.
+    """Implied volatilities and the status of each row, in the shape and with the index of the arguments.
 
     Attributes
     ----------
-    volatility : ndarray of float64
-        Per square-root year, as a fraction; NaN wherever the status is not ``ok``.
-    status : ndarray of str
+    volatility : ndarray of float64, Series or DataFrame
+        Per square-root year, as a fraction (Bachelier: in units of price); NaN wherever the status is not
+        ``ok``.
+    codes : ndarray of int8
+        Each row's place in `STATUSES`: 0 is ``ok``.
+    """
+
+    volatility: Any
+    codes: NDArray[np.int8]
+    _labels: Labels = field(repr=False)
+
+    @cached_property
+    def status(self) -> Any:
+        """Return the status of each row as text, made when it is first asked for.
+
         ``ok``; ``below_intrinsic`` (the price is not above what the option is worth without volatility);
         ``above_bound`` (not below the discounted spot of a call or strike of a put); ``no_time`` (expired);
-        ``missing`` (an input is missing, infinite, or a spot or strike that is not positive).
-    """
-
-    volatility: FloatArray
-    status: NDArray[np.str_]
-
-
-def _scaled_difference(y: FloatArray, width: FloatArray) -> FloatArray:
-    """Return ``erfcx(y - width) - erfcx(y + width)`` without losing it when the width is tiny."""
-    scaled = erfcx(y)
-    slopes = [scaled, 2 * (y * scaled - 1 / np.sqrt(np.pi))]
-    for order in range(1, 5):
-        slopes.append(2 * (order * slopes[order - 1] + y * slopes[order]))
-    squared = width * width
-    series = -2 * width * (slopes[1] + squared / 6 * (slopes[3] + squared / 20 * slopes[5]))
-    # Far out the slopes cancel, and there the plain difference is good enough: its logarithm is a
-    # small part of a price that is all exponent.
-    difference: FloatArray = np.where((width < 1e-3) & (y < 30), series, erfcx(y - width) - erfcx(y + width))
-    return difference
-
-
-def _log_price(distance: FloatArray, deviation: FloatArray) -> FloatArray:
-    """Log of the option out of the money, per root of spot value times strike value.
-
-    `distance` is minus the absolute log-moneyness. The scaled error function keeps prices far below the
-    smallest double, where the difference of two normal probabilities has long lost every digit.
-    """
-    h, t = distance / deviation, deviation / 2
-    # With much deviation erfcx would overflow, and there the plain difference loses nothing.
-    plain_is_good = (h + t > 0) & (t > 0.5)
-    width = np.where(plain_is_good, 0.5, t) / np.sqrt(2)
-    scaled = _scaled_difference(-h / np.sqrt(2), width)
-    plain = np.exp(distance / 2) * ndtr(h + t) - np.exp(-distance / 2) * ndtr(h - t)
-    log_price: FloatArray = np.where(plain_is_good, np.log(plain), np.log(scaled / 2) - (h * h + t * t) / 2)
-    return log_price
-
-
-def _log_gap(distance: FloatArray, deviation: FloatArray) -> FloatArray:
-    """Log of what the same option lacks to its upper bound, ``exp(distance / 2)``."""
-    h, t = distance / deviation, deviation / 2
-    near = h + t
-    scaled = erfcx(np.maximum(near, 0) / np.sqrt(2)) + erfcx((t - h) / np.sqrt(2))
-    plain = np.exp(distance / 2) * ndtr(-near) + np.exp(-distance / 2) * ndtr(h - t)
-    log_gap: FloatArray = np.where(near > 0, np.log(scaled / 2) - (h * h + t * t) / 2, np.log(plain))
-    return log_gap
-
-
-def _deviation_of(distance: FloatArray, log_price: FloatArray, log_gap: FloatArray) -> FloatArray:
-    """Solve for volatility times root of time, between bounds that hold for every price."""
-    # From below: a price is under that at the money, deviation / sqrt(2 pi), and before the bulge also
-    # under exp(-distance^2 / (2 deviation^2)) / 2. From above: the gap is under exp(-deviation^2 / 8).
-    at_money = np.exp(log_price) * np.sqrt(2 * np.pi)
-    tail = np.abs(distance) / np.sqrt(-2 * np.minimum(log_price + np.log(2), -1e-300))
-    tail = np.where((log_price < -np.log(2)) & (tail * tail <= -2 * distance), tail, 0.0)
-    low = np.maximum(np.maximum(at_money, tail) * (1 - 1e-9), 5e-324)
-    high = np.maximum(np.sqrt(-2 * distance), np.sqrt(-8 * np.minimum(log_gap, 0))) * (1 + 1e-9) + 1e-300
-
-    def mismatch(
-        deviation: FloatArray, distance: FloatArray, log_price: FloatArray, log_gap: FloatArray
-    ) -> FloatArray:
-        # Price and gap in logarithms: steep and monotone at both ends of the range.
-        return (_log_price(distance, deviation) - log_price) - (_log_gap(distance, deviation) - log_gap)
-
-    found = elementwise.find_root(
-        mismatch,
-        (low, np.maximum(high, low * (1 + 1e-6))),
-        args=(distance, log_price, log_gap),
-        tolerances={"xatol": 0.0, "xrtol": 4e-16, "fatol": 0.0, "frtol": 0.0},
-        maxiter=200,
-    )
-    deviation: FloatArray = found.x
-    return deviation
+        ``crossed`` (the bid is above the ask); ``missing`` (an input is missing or infinite, a spot or strike
+        is not positive, or a discount factor is beyond e^2772).
+        """
+        return self._labels.wrap(_TEXTS[self.codes], "status")
 
 
 def implied_volatility(
-    price: ArrayLike,
+    price: ArrayLike | None,
     spot: ArrayLike,
     strike: ArrayLike,
     years: ArrayLike,
@@ -108,83 +57,165 @@ def implied_volatility(
     rate: ArrayLike = 0.0,
     dividend_yield: ArrayLike = 0.0,
     is_call: ArrayLike = True,
+    model: str = "black_scholes",
+    bid: ArrayLike | None = None,
+    ask: ArrayLike | None = None,
 ) -> ImpliedVolatility:
-    """Find the Black-Scholes-Merton volatility at which an option has the price given.
+    """Find the volatility at which an option has the price given.
 
     Parameters
     ----------
-    price : array_like
-        Price per share, such as the middle of bid and ask.
+    price : array_like, or None
+        Price per share. None takes the middle of `bid` and `ask`.
     spot, strike, years, rate, dividend_yield, is_call : array_like
-        As in `black_scholes_price`; all broadcast.
+        As in `black_scholes_price`; all broadcast. For the models ``black76`` and ``bachelier`` `spot` is the
+        forward, and there is no yield.
+    model : str
+        ``black_scholes``, ``black76``, ``bachelier`` (forward and strike may be negative; the volatility is
+        in units of price per root of a year) or ``american`` (exercise at any time).
+    bid, ask : array_like, optional
+        The quote behind the price. A row with its bid above its ask is ``crossed`` and gets no number.
 
     Returns
     -------
     ImpliedVolatility
         `.volatility` and `.status`, in the broadcast shape. A row that cannot be solved says why in its
-        status and never stops the rest of the chain.
+        status and never stops the rest of the chain. The first that holds counts: missing, no_time, crossed,
+        below_intrinsic, above_bound.
 
     Raises
     ------
     PricingInputError
-        If an argument is text, or the shapes do not fit.
+        If an argument is text, the shapes do not fit, two indexes differ, the model is unknown, a yield is
+        given for a forward, or `price` is None without both `bid` and `ask`.
 
     Notes
     -----
-    The price is reduced to that of the option out of the money by put-call parity and solved in logarithms
-    by Chandrupatla's bracketing method. Where an option deep in the money has lost its time value to the
-    rounding of the price itself, the volatility is not determined and the status is ``below_intrinsic``.
+    The price is reduced to that of the option out of the money by put-call parity and solved in its
+    logarithm: a first guess from a fitted polynomial and two fourth-order Householder steps. Rows where
+    rounding could tell (a time value below 1e-8 of the price, prices down to 5e-324, a forward within
+    rounding of the strike) are solved one by one in pairs of doubles. A price that is the double nearest
+    to its intrinsic value, or to its upper bound, determines no volatility: ``below_intrinsic`` and
+    ``above_bound`` hold at the bound itself.
 
     References
     ----------
-    Chandrupatla (1997), Advances in Engineering Software 28; Jäckel (2015), Let's Be Rational, Wilmott.
+    Jäckel (2015), Let's Be Rational, Wilmott 2015(75); Jäckel (2017), Implied Normal Volatility, Wilmott
+    2017(90), for the normalised problems and the use of logarithms. Dekker (1971), Numerische Mathematik 18.
 
     Examples
     --------
     >>> implied_volatility(4.759422, 42, 40, 0.5, rate=0.10).volatility.round(6)
     np.float64(0.2)
+    >>> implied_volatility(None, 42, 40, 0.5, bid=[4.7, 4.9], ask=[4.8, 4.8]).status
+    array(['ok', 'crossed'], dtype='<U15')
     """
-    names = ("price", "spot", "strike", "years", "rate", "dividend_yield")
-    given = (price, spot, strike, years, rate, dividend_yield)
-    numbers = {name: to_floats(name, value) for name, value in zip(names, given, strict=True)}
-    (calls,) = require_flags(is_call=is_call)
-    require_one_shape(**numbers, is_call=calls)
-    shape = np.broadcast_shapes(calls.shape, *(array.shape for array in numbers.values()))
-    rows = {name: np.broadcast_to(array, shape).reshape(-1) for name, array in numbers.items()}
-    with np.errstate(all="ignore"):
-        volatility, status = _solve_rows(**rows, is_call=np.broadcast_to(calls, shape).reshape(-1))
-    return ImpliedVolatility(volatility.reshape(shape)[()], status.reshape(shape)[()])
-
-
-def _solve_rows(
-    *,
-    price: FloatArray,
-    spot: FloatArray,
-    strike: FloatArray,
-    years: FloatArray,
-    rate: FloatArray,
-    dividend_yield: FloatArray,
-    is_call: NDArray[np.bool_],
-) -> tuple[FloatArray, NDArray[np.str_]]:
-    spot_value = spot * np.exp(-dividend_yield * years)
-    strike_value = strike * np.exp(-rate * years)
-    forward_value = spot_value - strike_value
-    intrinsic = np.maximum(np.where(is_call, forward_value, -forward_value), 0.0)
-    bound = np.where(is_call, spot_value, strike_value)
-    time_value, gap = price - intrinsic, bound - price
-
-    distance = -np.abs(log_moneyness(spot, strike) + (rate - dividend_yield) * years)
-    usable: NDArray[Any] = np.isfinite(price) & (spot > 0) & (strike > 0) & np.isfinite(distance)
-    usable &= np.isfinite(spot_value) & np.isfinite(strike_value) & (spot_value > 0) & (strike_value > 0)
-    status = np.select(
-        [~usable, years <= 0, time_value <= 0, gap <= 0],
-        ["missing", "no_time", "below_intrinsic", "above_bound"],
-        default="ok",
+    if model not in MODELS:
+        raise PricingInputError(f"`model` is {model!r}; give one of {', '.join(MODELS)}.")
+    arguments = {
+        "price": price,
+        "spot": spot,
+        "strike": strike,
+        "years": years,
+        "rate": rate,
+        "dividend_yield": dividend_yield,
+        "is_call": is_call,
+    }
+    if bid is not None:
+        arguments["bid"] = bid
+    if ask is not None:
+        arguments["ask"] = ask
+    labels = labels_of(**arguments)
+    values = dict(labels.values)
+    flags = values.pop("is_call")
+    low, high = (to_floats(n, values.pop(n)) if n in values else None for n in ("bid", "ask"))
+    crossed: NDArray[np.bool_] | None = None
+    if low is not None and high is not None:
+        crossed = _crossed(low, high)
+        if price is None:
+            # Halves first: the sum of two large prices may overflow.
+            values["price"] = 0.5 * low + 0.5 * high
+    elif price is None:
+        raise PricingInputError("`price` is None; give the price, or both `bid` and `ask` for their middle.")
+    if model in _OF_THE_FORWARD:
+        _refuse_yield(values["dividend_yield"], model)
+        # The forward is discounted as the strike is.
+        values["dividend_yield"] = values["rate"]
+    volatility, codes, shape = _solve(values, flags, model, crossed)
+    if crossed is not None:
+        _mark_crossed(np.broadcast_to(crossed, shape).reshape(-1), volatility, codes)
+    return ImpliedVolatility(
+        labels.wrap(volatility.reshape(shape), "volatility"), codes.reshape(shape), labels
     )
-    volatility = np.full(price.shape, np.nan)
-    good = status == "ok"
+
+
+def _solve(
+    values: dict[str, Any], flags: Any, model: str, crossed: NDArray[np.bool_] | None
+) -> tuple[FloatArray, NDArray[np.int8], tuple[int, ...]]:
+    """Solve the rows in one dimension, and say what shape they have."""
+    if crossed is not None and crossed.ndim:
+        # The quote may have more rows than the price has.
+        values = {**values, "price": _broadcast("price", values["price"], crossed)}
+    rows = gather(values, flags)
+    if model == "american":
+        volatility, codes = _solve_american(values, flags, rows.shape)
+    else:
+        from workbench.pricing.implied_rows import solve_rows
+
+        volatility, codes = solve_rows(rows, is_bachelier=model == "bachelier")
+    return volatility, codes, rows.shape
+
+
+def _solve_american(
+    values: dict[str, Any], flags: Any, shape: tuple[int, ...]
+) -> tuple[FloatArray, NDArray[np.int8]]:
+    """Hand the rows that can be solved to the American engine."""
+    from workbench.pricing.implied_american import solve_rows
+
+    numbers = [np.broadcast_to(to_floats(n, v), shape).reshape(-1) for n, v in values.items()]
+    calls = np.broadcast_to(np.asarray(flags, np.bool_), shape).reshape(-1)
+    _, spot, strike, years, *_ = numbers
+    codes = np.full(calls.shape, _OK, np.int8)
+    codes[years <= 0] = _NO_TIME
+    codes[~np.isfinite(numbers).all(axis=0) | (spot <= 0) | (strike <= 0)] = _MISSING
+    good = codes == _OK
+    volatility = np.full(calls.shape, np.nan)
     if good.any():
-        scale = (np.log(spot_value[good]) + np.log(strike_value[good])) / 2
-        deviation = _deviation_of(distance[good], np.log(time_value[good]) - scale, np.log(gap[good]) - scale)
-        volatility[good] = deviation / np.sqrt(years[good])
-    return volatility, status
+        volatility[good], codes[good] = solve_rows(*(array[good] for array in numbers), calls[good])
+    return volatility, codes
+
+
+def _crossed(bid: FloatArray, ask: FloatArray) -> NDArray[np.bool_]:
+    try:
+        crossed: NDArray[np.bool_] = np.asarray(bid > ask)
+    except ValueError:
+        raise PricingInputError(
+            f"The shapes do not fit together: `bid` {bid.shape}, `ask` {ask.shape}; give them one length."
+        ) from None
+    return crossed
+
+
+def _broadcast(name: str, value: ArrayLike, quote: NDArray[np.bool_]) -> FloatArray:
+    array = to_floats(name, value)
+    try:
+        return np.broadcast_to(array, np.broadcast_shapes(array.shape, quote.shape))
+    except ValueError:
+        raise PricingInputError(
+            f"The shapes do not fit together: `{name}` {array.shape}, `bid` and `ask` {quote.shape}; "
+            "give arrays of one length, or scalars."
+        ) from None
+
+
+def _mark_crossed(crossed: NDArray[np.bool_], volatility: FloatArray, codes: NDArray[np.int8]) -> None:
+    """Take the number from rows whose quote is crossed, unless something stronger is wrong with them."""
+    marks = crossed & (codes != _MISSING) & (codes != _NO_TIME)
+    codes[marks] = _CROSSED
+    volatility[marks] = np.nan
+
+
+def _refuse_yield(dividend_yield: ArrayLike, model: str) -> None:
+    if np.any(to_floats("dividend_yield", dividend_yield) != 0):
+        raise PricingInputError(
+            f"`dividend_yield` does not belong to the model '{model}', whose `spot` is the forward; "
+            "leave it out, or put it into the forward."
+        )
