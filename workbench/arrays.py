@@ -1,5 +1,7 @@
 """Numbers at the door of an engine: converted once, and refused with their row when they cannot be used."""
 
+import sys
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -68,7 +70,7 @@ def to_floats(name: str, value: ArrayLike, error: type[Exception] = PricingInput
         plain = [np.nan if v is None or type(v).__name__ in {"NAType", "NaTType"} else v for v in flat]
         try:
             return np.array(plain, dtype=np.float64).reshape(array.shape)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             pass
     elif array.dtype.kind in "USc":
         _refuse(error, name, array, np.ones(array.shape, np.bool_), "a number")
@@ -176,3 +178,102 @@ def require_one_shape(error: type[Exception] = PricingInputError, /, **arrays: N
         raise error(
             f"The shapes do not fit together: {shapes}; give arrays of one length, or scalars."
         ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The index of labelled arguments, and the way back to it.
+
+    Attributes
+    ----------
+    values : dict of name to array_like
+        The arguments without labels. A Series beside a frame has become a column (its index is that of the
+        frame's rows) or a row (its index is the frame's columns).
+    index, columns : pandas Index, or None
+        What results are labelled with; `columns` for frames alone.
+    """
+
+    values: dict[str, Any]
+    index: Any = None
+    columns: Any = None
+
+    def wrap(self, array: ArrayLike, name: str | None = None) -> Any:
+        """Return a result in the dress of the arguments.
+
+        Parameters
+        ----------
+        array : ndarray
+            In the broadcast shape of `values`.
+        name : str, optional
+            Name of a Series.
+
+        Returns
+        -------
+        Series, DataFrame, ndarray or numpy scalar
+            A scalar for an array without dimension; a plain array where the arguments had no labels, or
+            broadcast to a shape that the labels do not fit.
+        """
+        array = np.asarray(array)
+        if self.index is None:
+            return array[()]
+        import pandas as pd
+
+        if self.columns is not None and array.shape == (len(self.index), len(self.columns)):
+            return pd.DataFrame(array, index=self.index, columns=self.columns)
+        if self.columns is None and array.shape == (len(self.index),):
+            return pd.Series(array, index=self.index, name=name)
+        return array[()]
+
+
+def labels_of(error: type[Exception] = PricingInputError, /, **arguments: Any) -> Labels:
+    """Take the labels off Series and frames, so that an engine can work on arrays and give them back.
+
+    Parameters
+    ----------
+    error : exception class, positional
+        Raised where two indexes differ: rows are never matched by position against their labels.
+    **arguments : array_like
+        The arguments by the names that their caller knows; any may be a Series or DataFrame.
+
+    Returns
+    -------
+    Labels
+
+    Examples
+    --------
+    >>> labels_of(spot=42.0, strike=[40.0, 45.0]).wrap(np.zeros(2))
+    array([0., 0.])
+    """
+    pandas = sys.modules.get("pandas")  # where nobody has imported pandas, nothing is a Series
+    if pandas is None:
+        return Labels(arguments)
+    frames = {n: v for n, v in arguments.items() if isinstance(v, pandas.DataFrame)}
+    series = {n: v for n, v in arguments.items() if isinstance(v, pandas.Series)}
+    if not frames and not series:
+        return Labels(arguments)
+    values = dict(arguments)
+    first, lead = next(iter((frames or series).items()))
+    index, columns = lead.index, lead.columns if frames else None
+    for name, frame in frames.items():
+        if not _same(frame.index, index) or not _same(frame.columns, columns):
+            _refuse_labels(error, name, first)
+        values[name] = frame.to_numpy()
+    for name, column in series.items():
+        values[name] = column.to_numpy()
+        if _same(column.index, index):
+            if frames:
+                values[name] = values[name][:, None]
+        elif not frames or not _same(column.index, columns):
+            _refuse_labels(error, name, first)
+    return Labels(values, index, columns)
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one is other or bool(one.equals(other))
+
+
+def _refuse_labels(error: type[Exception], name: str, first: str) -> NoReturn:
+    raise error(
+        f"`{name}` has another index than `{first}`; align them first, as in "
+        f"{name}.reindex({first}.index), or give plain arrays to match them by position."
+    )

@@ -1,5 +1,7 @@
 """Prices, implied volatilities and Greeks of single options."""
 
+from workbench.pricing.bachelier import bachelier_greeks, bachelier_price
+from workbench.pricing.black76 import black76_greeks, black76_price
 from workbench.pricing.black_scholes import black_scholes_price
 from workbench.pricing.bounds import QUOTE_CODES, quote_bounds
 from workbench.pricing.greeks import black_scholes_greeks
@@ -31,6 +33,10 @@ __all__ = [
     "ImpliedVolatility",
     "PayoffSummary",
     "Structure",
+    "bachelier_greeks",
+    "bachelier_price",
+    "black76_greeks",
+    "black76_price",
     "black_scholes_greeks",
     "black_scholes_price",
     "break_evens",

@@ -1,83 +1,59 @@
-"""Sensitivities of European options, each a formula of its own beside the price."""
+"""Sensitivities of European options to third order, in one pass with the price."""
 
-from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr
 
-from workbench.arrays import FloatArray
+from workbench.arrays import FloatArray, labels_of
 from workbench.errors import PricingInputError
-from workbench.pricing.black_scholes import Terms, black_scholes_terms, price_of
+from workbench.pricing.black_scholes import refuse_impossible
+from workbench.pricing.european import finish, gather, names_of, run, targets
 
 FIRST_GREEKS = ("delta", "gamma", "vega", "theta", "rho")
 
-# What a desk reads: theta per calendar day, vega per volatility point, rho per one per cent of rate.
-TRADER_UNITS: Mapping[str, float] = MappingProxyType({"theta": 1 / 365, "vega": 1 / 100, "rho": 1 / 100})
+# All names, in the order in which the kernels keep them; the price is among them.
+GREEKS = (
+    "price", "delta", "gamma", "vega", "theta", "rho", "phi", "vanna", "vomma", "charm", "speed",
+    "color", "zomma", "veta", "ultima", "dual_delta", "dual_gamma",
+)  # fmt: skip
 
+_PLACES: Mapping[str, int] = MappingProxyType({name: place for place, name in enumerate(GREEKS)})
+_POINT, _DAY = 1 / 100, 1 / 365
 
-def _density(terms: Terms) -> FloatArray:
-    """Return the normal density at d1; where d1 is infinite it is zero, its limit."""
-    with np.errstate(over="ignore"):
-        density: FloatArray = np.exp(-terms.d1 * terms.d1 / 2) / np.sqrt(2 * np.pi)
-    return density
-
-
-def _delta(terms: Terms) -> FloatArray:
-    delta: FloatArray = terms.sign * _discounted_yield(terms) * ndtr(terms.sign * terms.d1)
-    return delta
-
-
-def _discounted_yield(terms: Terms) -> FloatArray:
-    discount: FloatArray = np.exp(-terms.dividend_yield * terms.years)
-    return discount
-
-
-def _gamma(terms: Terms) -> FloatArray:
-    density = _density(terms)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gamma = _discounted_yield(terms) * density / (terms.spot * terms.deviation)
-    # Off the money the density dies faster than the deviation; at the money the limit is infinite.
-    return np.where(density == 0, 0.0, gamma)
-
-
-def _vega(terms: Terms) -> FloatArray:
-    return terms.spot_value * _density(terms) * np.sqrt(terms.years)
-
-
-def _theta(terms: Terms) -> FloatArray:
-    slope = terms.spot_value * _density(terms) * terms.volatility
-    with np.errstate(divide="ignore", invalid="ignore"):
-        decay = np.where(slope == 0, 0.0, slope / (2 * np.sqrt(terms.years)))
-    carry = terms.dividend_yield * terms.spot_value * ndtr(terms.sign * terms.d1)
-    carry = carry - terms.rate * terms.strike_value * ndtr(terms.sign * terms.d2)
-    theta: FloatArray = terms.sign * carry - decay
-    return theta
-
-
-def _rho(terms: Terms) -> FloatArray:
-    rho: FloatArray = terms.sign * terms.years * terms.strike_value * ndtr(terms.sign * terms.d2)
-    return rho
-
-
-_FORMULAS: Mapping[str, Callable[[Terms], FloatArray]] = MappingProxyType(
-    {"price": price_of, "delta": _delta, "gamma": _gamma, "vega": _vega, "theta": _theta, "rho": _rho}
+# What a desk reads: per calendar day, per volatility point and per one per cent of a rate. Where a Greek is
+# taken twice to volatility, per point squared; what is not named is in natural units.
+TRADER_UNITS: Mapping[str, float] = MappingProxyType(
+    {
+        "vega": _POINT,
+        "theta": _DAY,
+        "rho": _POINT,
+        "phi": _POINT,
+        "vanna": _POINT,
+        "vomma": _POINT**2,
+        "charm": _DAY,
+        "color": _DAY,
+        "zomma": _POINT,
+        "veta": _DAY * _POINT,
+        "ultima": _POINT**3,
+    }
 )
 
+Units = Literal["natural", "trader"]
 
-def _require_names(names: Iterable[str]) -> tuple[str, ...]:
-    names = (names,) if isinstance(names, str) else tuple(names)
-    for name in names:
-        if name not in _FORMULAS:
-            near = get_close_matches(str(name), _FORMULAS, n=1)
-            hint = f"did you mean '{near[0]}'? " if near else ""
-            raise PricingInputError(
-                f"'{name}' is no Greek that Workbench knows; {hint}give any of {', '.join(_FORMULAS)}."
-            )
-    return names
+
+def factors_of(units: str, table: Mapping[str, float] = TRADER_UNITS) -> Mapping[str, float]:
+    """Return what each Greek is multiplied with in the units asked for.
+
+    Raises
+    ------
+    PricingInputError
+        If the units are neither natural nor trader.
+    """
+    if units not in {"natural", "trader"}:
+        raise PricingInputError(f"`units` is {units!r}; give 'natural' or 'trader'.")
+    return {} if units == "natural" else table
 
 
 def black_scholes_greeks(
@@ -90,52 +66,106 @@ def black_scholes_greeks(
     dividend_yield: ArrayLike = 0.0,
     is_call: ArrayLike = True,
     greeks: Iterable[str] | None = None,
-    units: Literal["natural", "trader"] = "natural",
+    units: Units = "natural",
+    out: Mapping[str, FloatArray] | None = None,
 ) -> dict[str, FloatArray]:
     """Compute Greeks of European options, and their price, in one pass.
 
     Parameters
     ----------
     spot, strike, years, volatility, rate, dividend_yield, is_call : array_like
-        As in `black_scholes_price`; all broadcast.
+        As in `black_scholes_price`; all broadcast, Series and frames keep their index.
     greeks : names, optional
-        Any of price, delta, gamma, vega, theta, rho. Without it: delta, gamma, vega, theta, rho.
+        Any of price, delta, gamma, vega, theta, rho, phi, vanna, vomma, charm, speed, color, zomma, veta,
+        ultima, dual_delta, dual_gamma. Without it: the names in `out`, or else delta, gamma, vega, theta,
+        rho.
     units : {"natural", "trader"}
-        Natural: vega and rho per 1.00, theta per year with calendar time running forward.
-        Trader: vega per volatility point (0.01), rho per one per cent, theta per calendar day (1/365 year).
+        Natural: per 1.00 of the variable, time derivatives (theta, charm, color, veta) per year with
+        calendar time running forward.
+        Trader: volatility per point (0.01), rates per one per cent, time per calendar day (1/365 year);
+        vomma per point squared, ultima per point cubed, veta per day and point.
+    out : mapping of name to ndarray of float64, optional
+        Where to write, each in the broadcast shape; names that are not asked for are left alone. After
+        an error the content is undefined.
 
     Returns
     -------
     dict of name to ndarray, in the broadcast shape
         Delta in shares per option, gamma in shares per unit of price. A missing input (NaN) gives NaN.
-        At zero time or volatility each is its one-sided limit: at the money delta is half of
-        ``exp(-dividend_yield * years)`` and gamma is infinite.
+        At zero time or volatility each is its one-sided limit, infinite where that is: at the money delta
+        is half of ``exp(-dividend_yield * years)`` and gamma is infinite.
 
     Raises
     ------
     PricingInputError
-        As `black_scholes_price`, or for an unknown name or unit.
+        As `black_scholes_price`, or for an unknown name or unit, or an array in `out` that does not fit.
+
+    Notes
+    -----
+    phi is dV/d(dividend yield), vanna d2V/dS dsigma, vomma d2V/dsigma2, charm the calendar's change of
+    delta, speed d3V/dS3, color the calendar's change of gamma, zomma d(gamma)/dsigma, veta the calendar's
+    change of vega, ultima d3V/dsigma3, dual_delta dV/dK, dual_gamma d2V/dK2.
 
     References
     ----------
-    Hull (2022), Options, Futures, and Other Derivatives, 11th ed., chapter 19.
+    Hull (2022), Options, Futures, and Other Derivatives, 11th ed., chapter 19; Haug (2007), The Complete
+    Guide to Option Pricing Formulas, 2nd ed., chapter 2.
 
     Examples
     --------
     >>> black_scholes_greeks(42, 40, 0.5, 0.20, rate=0.10)["delta"].round(6)
     np.float64(0.779131)
     """
-    names = FIRST_GREEKS if greeks is None else _require_names(greeks)
-    if units not in {"natural", "trader"}:
-        raise PricingInputError(f"`units` is {units!r}; give 'natural' or 'trader'.")
-    terms = black_scholes_terms(spot, strike, years, volatility, rate, dividend_yield, is_call)
-    # A Greek that needs only some inputs must still be missing where another input is.
-    shape = np.broadcast_shapes(terms.d1.shape, terms.sign.shape)
-    missing = np.broadcast_to(np.isnan(terms.d1), shape)
-    results = {}
-    for name in names:
-        value = np.where(missing, np.nan, _FORMULAS[name](terms))
-        if units == "trader":
-            value = value * TRADER_UNITS.get(name, 1.0)
-        results[name] = value[()]
-    return results
+    arguments = {
+        "spot": spot,
+        "strike": strike,
+        "years": years,
+        "volatility": volatility,
+        "rate": rate,
+        "dividend_yield": dividend_yield,
+        "is_call": is_call,
+    }
+    if greeks is None and out is not None:
+        greeks = out
+    names = names_of(greeks, GREEKS, FIRST_GREEKS, {})
+    return greek_rows(arguments, names, factors_of(units), out)
+
+
+def greek_rows(
+    arguments: dict[str, Any],
+    names: tuple[str, ...],
+    factors: Mapping[str, float],
+    out: Mapping[str, FloatArray] | None,
+    *,
+    places: Mapping[str, int] = _PLACES,
+) -> dict[str, FloatArray]:
+    """Compute the named Greeks of the rows of the arguments, in the order of the formula, `is_call` last.
+
+    Parameters
+    ----------
+    arguments : dict of name to array_like
+        By the names that the caller of the engine knows; the kernel goes by their order.
+    names : tuple of str
+        Checked names.
+    factors : mapping of name to float
+        Units.
+    out : mapping of name to ndarray, or None
+        The caller's arrays.
+    places : mapping of name to int
+        The kernel's row of each name.
+    """
+    from workbench.pricing import european_kernels as kernels
+
+    labels = labels_of(**arguments)
+    values = dict(labels.values)
+    flags = values.pop("is_call")
+    # Black-76 is the same formula with the yield at the rate: it hands over five numbers, not six.
+    rows = gather(values if len(values) == 6 else values | {"dividend_yield": values["rate"]}, flags)
+    results, written = targets(names, out, rows)
+    if all(places[name] in kernels.FIRST_ORDER for name in names):
+        kernel = kernels.price_rows if names == ("price",) else kernels.first_order_rows
+    else:
+        kernel = kernels.all_rows
+    if not run(kernel, rows, written, places, factors):
+        refuse_impossible(values)
+    return finish(results, written, labels, out)

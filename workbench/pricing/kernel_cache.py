@@ -14,6 +14,8 @@ from numba.core.dispatcher import Dispatcher
 _caching: Any = caching
 _Intrinsic: Any = vars(numba.extending)["_Intrinsic"]
 
+# Their own versions stand in numba's key, or change nothing that is compiled in.
+_LIBRARIES = frozenset({"llvmlite", "numba", "numpy"})
 _PACKAGE = __name__.split(".", maxsplit=1)[0]
 
 
@@ -60,6 +62,9 @@ def fingerprint(function: Any) -> str:
         elif isinstance(value, _Intrinsic):
             value = value._defn
         if isinstance(value, types.FunctionType):
+            if (value.__module__ or "").split(".", maxsplit=1)[0] in _LIBRARIES:
+                add((value.__module__, value.__qualname__))
+                return
             if id(value) in seen:
                 return
             seen.add(id(value))
