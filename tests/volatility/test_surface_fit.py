@@ -24,8 +24,9 @@ def chain(*, width=0.002, known=True):
         strike = np.round(forward * np.exp(np.linspace(-2.5, 2.0, 31) * deviation), 2)
         volatility = np.sqrt(smile.total_variance(np.log(strike / forward)) / years)
         for right in ("C", "P"):
-            bid, ask = black_scholes_price(SPOT, strike, years, volatility + width * np.array([[-1.0], [1.0]]),
-                                           rate=RATE, dividend_yield=YIELD, is_call=right == "C")  # fmt: skip
+            around = volatility + width * np.array([[-1.0], [1.0]])
+            bid, ask = black_scholes_price(SPOT, strike, years, around, rate=RATE, dividend_yield=YIELD,
+                                           is_call=right == "C")  # fmt: skip
 
             frames.append(pd.DataFrame({
                 "expiry": expiry, "years": years, "forward": forward, "rate": RATE, "strike": strike,

@@ -167,6 +167,7 @@ def risk_neutral_density(smile: Smile) -> RiskNeutralDensity:
 
     Examples
     --------
+    >>> from workbench.volatility import SviSlice
     >>> flat = Smile.of(SviSlice(0.04, 0.0, 0.0, 0.0, 0.1), years=1.0, forward=100.0)
     >>> risk_neutral_density(flat).probability_below(100.0).round(4)
     np.float64(0.5398)
