@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from workbench.desk.option_quotes import is_adjusted
+from workbench.desk.option_quotes import adjusted_rows
 from workbench.settings import MarketSettings
 
 PARITY, ASSUMED = "parity", "assumed"
@@ -36,7 +36,7 @@ def add_carry(quotes: pd.DataFrame, market: MarketSettings) -> pd.DataFrame:
     frame["dividend_yield"] = float(market.dividend_yield)
     frame["carry"] = ASSUMED
     frame["carry_note"] = "no time left"
-    usable = frame["years"].gt(0) & ~_adjusted(frame)
+    usable = frame["years"].gt(0) & ~adjusted_rows(frame)
     groups = [part for _, part in frame[usable].groupby("root")]
     for part in groups:
         _tell(frame, part, market)
@@ -44,12 +44,6 @@ def add_carry(quotes: pd.DataFrame, market: MarketSettings) -> pd.DataFrame:
         (frame["rate"] - frame["dividend_yield"]) * frame["years"].to_numpy()
     )
     return frame
-
-
-def _adjusted(frame: pd.DataFrame) -> "pd.Series[bool]":
-    terms = list(zip(frame["root"], frame["underlying"], frame["multiplier"], strict=True))
-    known = {term: is_adjusted(*term) for term in set(terms)}
-    return pd.Series([known[term] for term in terms], index=frame.index, dtype=bool)
 
 
 def _tell(frame: pd.DataFrame, part: pd.DataFrame, market: MarketSettings) -> None:

@@ -132,6 +132,13 @@ def is_adjusted(root: str, underlying: str, multiplier: float) -> bool:
     )
 
 
+def adjusted_rows(quotes: pd.DataFrame) -> np.ndarray:
+    """Return `is_adjusted` of each row of a snapshot."""
+    terms = list(zip(quotes["root"], quotes["underlying"], quotes["multiplier"], strict=True))
+    known = {term: is_adjusted(*term) for term in set(terms)}
+    return np.array([known[term] for term in terms], dtype=bool)
+
+
 def _explain_missing(lake: Lake, symbol: str, as_of: AsOf, known_at: pd.Timestamp | None) -> NoReturn:
     """Raise the error that fits: never heard of, or no quotes by then."""
     held = sorted({underlying_of(contract) for contract in lake.symbols("option_quotes")})

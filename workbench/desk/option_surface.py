@@ -122,7 +122,7 @@ class SurfaceResult:
                 f"{wanted:%Y-%m-%d} has no fitted smile; give one of "
                 f"{', '.join(f'{each:%Y-%m-%d}' for each in days)}."
             )
-        return int(days.get_loc(wanted))
+        return int(np.flatnonzero(days == wanted)[0])
 
     def _repr_html_(self) -> str:
         proof = "no arbitrage on the grid" if self.free_of_arbitrage else "arbitrage is left, see .arbitrage"
