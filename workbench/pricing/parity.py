@@ -11,7 +11,7 @@ from workbench.errors import PricingInputError
 from workbench.market.instruments import is_option_symbol
 from workbench.pricing.black_scholes import black_scholes_price
 from workbench.pricing.implied_volatility import implied_volatility
-from workbench.pricing.parity_fit import LineFit, fit_line
+from workbench.pricing.parity_fit import LineFit, fit_line, weighted_median
 
 FORWARD_COLUMNS = (
     "expiry", "years", "spot", "forward", "forward_error", "rate", "rate_error", "rate_source",
@@ -26,8 +26,9 @@ _REACH, _REACH_FOR_RATE = 1.0, 2.0
 # A rate of an expiry's own is believed to this much; a looser one gives way to the chain's.
 _RATE_ERROR = 0.005
 _SANE_RATE = (-0.10, 0.50)
-_ROUNDS = 25
-_SETTLED = 1e-10
+# Rounds of taking early exercise off, ended by a step this small in standard errors.
+_ROUNDS = 60
+_SETTLED, _NEARLY_SETTLED = 1e-3, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ def implied_forwards(chain: pd.DataFrame, *, rate: Any = None) -> pd.DataFrame:
         expiry is used.
     rate : float, or Series by expiry, optional
         Continuously compounded per year. Without it the rate is solved too: an expiry's own where its
-        standard error is below 0.5 %, else the chain's (the mean of the own ones by their errors).
+        standard error is below 0.5 % and it is not at odds with the others, else the chain's (the median of
+        those known so well, by their errors).
 
     Returns
     -------
@@ -101,9 +103,9 @@ def implied_forwards(chain: pd.DataFrame, *, rate: Any = None) -> pd.DataFrame:
     the slope - discount and crosses zero at the forward. Each strike weighs by its bid-ask width, and quotes
     that are stale or mistaken are set aside by a robust fit (`fit_line`).
 
-    American options keep this equation only as an inequality. Each mid is therefore turned into the European
-    price at the volatility that it implies as an American option under the carry found so far, and the line
-    fitted again, until the carry stays: there, the call and the put of a strike imply one volatility. Pairs
+    American options keep this equation only as an inequality. The worth of early exercise, at the carry and
+    the volatilities found so far, is therefore taken off each mid and the line fitted again, until both stay:
+    there, the call and the put of a strike imply one volatility as American options. Pairs
     farther than one standard deviation from the money (two where the rate is sought) are left out, since
     early exercise dominates them. Cash dividends enter as the yield that gives the same forward.
 
@@ -126,7 +128,7 @@ def implied_forwards(chain: pd.DataFrame, *, rate: Any = None) -> pd.DataFrame:
     if rate is None:
         common, common_error = _common_rate(found)
         for place, ((pairs, why), carry) in enumerate(zip(rows, found, strict=True)):
-            if why == "" and carry is not None and not _is_believed(carry):
+            if why == "" and carry is not None and not _is_believed(carry, common, common_error):
                 sources[place] = "chain"
                 if np.isnan(common):
                     rows[place] = (pairs, _NO_RATE.format(error=_shown_error(carry.rate_error)))
@@ -181,7 +183,8 @@ def _given_rates(rate: Any, expiries: "pd.Series[Any]") -> dict[pd.Timestamp, fl
     if rate is None:
         return {}
     if isinstance(rate, pd.Series):
-        known = {pd.Timestamp(day): float(value) for day, value in rate.items()}
+        days = pd.DatetimeIndex(pd.to_datetime(rate.index))
+        known = dict(zip(days, require_finite(rate=rate)[0].tolist(), strict=True))
         absent = [day for day in map(pd.Timestamp, expiries) if np.isnan(known.get(day, np.nan))]
         if absent:
             raise PricingInputError(
@@ -197,24 +200,28 @@ def _given_rates(rate: Any, expiries: "pd.Series[Any]") -> dict[pd.Timestamp, fl
 def _pairs(expiry: pd.Timestamp, quotes: pd.DataFrame, seeks_rate: bool) -> _Pairs:
     """Match calls and puts of one expiry, and set aside what cannot be used, by reason."""
     counts: dict[str, int] = {}
-    two_sided = (quotes["bid"] > 0) & (quotes["ask"] > 0)
-    root = two_sided.groupby(quotes["root"]).sum().idxmax()
-    others = quotes["root"] != root
-    if others.any():
-        counts["of another root"] = int(quotes.loc[others, "strike"].nunique())
-    quotes = quotes[~others].drop_duplicates(["right", "strike"], keep="last")
-    calls = quotes[quotes["right"] == "C"].set_index("strike")
-    puts = quotes[quotes["right"] == "P"].set_index("strike")
-    both = calls.join(puts, how="outer", lsuffix="_call", rsuffix="_put").sort_index()
-    columns = ("bid_call", "ask_call", "bid_put", "ask_put")
-    bid_call, ask_call, bid_put, ask_put = (both[name].to_numpy(dtype=np.float64) for name in columns)
-    listed = both["years_call"].notna().to_numpy() & both["years_put"].notna().to_numpy()
+    root = quotes["root"].to_numpy(dtype=object)
+    names, place = np.unique(root.astype(str), return_inverse=True)
+    if len(names) > 1:
+        two_sided = ((quotes["bid"] > 0) & (quotes["ask"] > 0)).to_numpy(dtype=np.float64)
+        others = place != np.argmax(np.bincount(place, two_sided))
+        counts["of another root"] = len(np.unique(quotes["strike"].to_numpy()[others]))
+        quotes = quotes[~others]
+    strikes = np.unique(quotes["strike"].to_numpy(dtype=np.float64))
+    bid, ask = np.full((2, len(strikes)), np.nan), np.full((2, len(strikes)), np.nan)
+    listed: BoolArray = np.ones(len(strikes), np.bool_)
+    for side, right in enumerate("CP"):
+        part = quotes[quotes["right"] == right]
+        at = np.searchsorted(strikes, part["strike"].to_numpy(dtype=np.float64))
+        bid[side, at], ask[side, at] = part["bid"], part["ask"]
+        listed = listed & np.isin(np.arange(len(strikes)), at)
+    (bid_call, bid_put), (ask_call, ask_put) = bid, ask
     pairs = _Pairs(
         expiry=expiry,
-        years=float(quotes["years"].median()),
+        years=float(np.median(quotes["years"].to_numpy())),
         spot=float(quotes["spot"].iloc[0]),
         american=bool(quotes["american"].any()),
-        strike=both.index.to_numpy(dtype=np.float64),
+        strike=strikes,
         call=(bid_call + ask_call) / 2,
         put=(bid_put + ask_put) / 2,
         half_width=(ask_call - bid_call + ask_put - bid_put) / 2,
@@ -226,7 +233,7 @@ def _pairs(expiry: pd.Timestamp, quotes: pd.DataFrame, seeks_rate: bool) -> _Pai
         "no bid": ~((bid_call > 0) & (bid_put > 0)),
         "crossed": (bid_call > ask_call) | (bid_put > ask_put),
     }
-    left = np.ones(len(both), np.bool_)
+    left = np.ones(len(strikes), np.bool_)
     for reason, wrong in reasons.items():
         pairs = pairs.select(~wrong[left], reason)
         left &= ~wrong
@@ -244,6 +251,10 @@ def _pairs(expiry: pd.Timestamp, quotes: pd.DataFrame, seeks_rate: bool) -> _Pai
         close = np.abs(np.log(pairs.strike / pairs.strike[near])) <= reach
         close[near] = True
         pairs = pairs.select(close, "far from the money")
+        # An option all but exercised has no volatility, and with it no early exercise to take off.
+        exercised = np.abs(pairs.spot - pairs.strike)
+        alive = np.maximum(pairs.call, pairs.put) - exercised > pairs.half_width / 2
+        pairs = pairs.select(alive, "without time value")
     return pairs
 
 
@@ -291,17 +302,24 @@ def _line(pairs: _Pairs, difference: FloatArray, rate: float, has_rate: bool) ->
 
 def _without_early_exercise(pairs: _Pairs, start: _Carry, rate: float, has_rate: bool) -> _Carry | None:
     """Repeat: American mids to European prices under the carry so far, then the line, until both agree."""
+    from workbench.pricing.american import american_price
+
     carry = start
+    sides = ((pairs.call, True), (pairs.put, False))
+    european = [pairs.call, pairs.put]
     for _ in range(_ROUNDS):
         # A rate that the quotes hardly tell must not drive early exercise while it is sought.
         used_rate = float(np.clip(carry.rate, *_SANE_RATE))
         dividend_yield = used_rate - np.log(carry.forward / pairs.spot) / pairs.years
-        terms = {"rate": used_rate, "dividend_yield": dividend_yield}
         at = (pairs.spot, pairs.strike, pairs.years)
-        european = []
-        for price, is_call in ((pairs.call, True), (pairs.put, False)):
-            volatility = _american_volatility(price, *at, **terms, is_call=is_call)
-            european.append(black_scholes_price(*at, volatility, **terms, is_call=is_call))
+        for side, (price, is_call) in enumerate(sides):
+            terms: dict[str, Any] = {
+                "rate": used_rate, "dividend_yield": dividend_yield, "is_call": is_call,
+            }  # fmt: skip
+            volatility = implied_volatility(european[side], *at, **terms).volatility
+            plain = black_scholes_price(*at, volatility, **terms)
+            early = np.maximum(american_price(*at, volatility, **terms) - plain, 0.0)
+            european[side] = price - early
         difference = european[0] - european[1]
         known = ~np.isnan(difference)
         if known.sum() < (1 if has_rate else 3):
@@ -313,41 +331,38 @@ def _without_early_exercise(pairs: _Pairs, start: _Carry, rate: float, has_rate:
         used = np.zeros(len(known), np.bool_)
         used[known] = following.fit.used
         following = replace(following, fit=replace(following.fit, used=used), known=known)
-        moved = abs(following.forward - carry.forward) / pairs.spot
-        moved += abs(following.rate - carry.rate) * pairs.years
+        # Steps in units of what the quotes leave open anyway.
+        moved = abs(following.forward - carry.forward) / following.forward_error
+        if not has_rate:
+            moved = max(moved, abs(following.rate - carry.rate) / following.rate_error)
         carry = following
         if moved < _SETTLED:
             return carry
-    # The last bits may flicker between two sets of quotes; a forward known this well is settled all the same.
-    return replace(carry, settled=bool(moved * pairs.spot <= 0.1 * carry.forward_error))
+    return replace(carry, settled=bool(moved < _NEARLY_SETTLED))
 
 
-def _american_volatility(
-    price: FloatArray, spot: float, strike: FloatArray, years: float, **terms: Any
-) -> FloatArray:
-    try:
-        return np.asarray(
-            implied_volatility(price, spot, strike, years, **terms, model="american").volatility
-        )
-    except (TypeError, ImportError, PricingInputError):  # F-TEMP
-        return np.asarray(implied_volatility(price, spot, strike, years, **terms).volatility)
-
-
-def _is_believed(carry: _Carry) -> bool:
+def _is_known(carry: _Carry) -> bool:
     low, high = _SANE_RATE
     return carry.rate_error <= _RATE_ERROR and low <= carry.rate <= high
 
 
+def _is_believed(carry: _Carry, common: float, common_error: float) -> bool:
+    """Whether an expiry's own rate is well known and not at odds with the chain's."""
+    reach = 3 * float(np.hypot(carry.rate_error, common_error)) + _RATE_ERROR
+    return _is_known(carry) and abs(carry.rate - common) <= reach
+
+
 def _common_rate(found: list[_Carry | None]) -> tuple[float, float]:
-    """Mean of the rates that are well known, by their errors; NaN where there is none."""
-    known = [carry for carry in found if carry is not None and _is_believed(carry)]
+    """Return the weighted median of the rates that are well known, and its error; NaN where there is none."""
+    known = [carry for carry in found if carry is not None and _is_known(carry)]
     if not known:
         return np.nan, np.nan
     rates = np.array([carry.rate for carry in known])
     weights = 1 / np.maximum([carry.rate_error for carry in known], 1e-6) ** 2
-    mean = float(weights @ rates / weights.sum())
-    scatter = float(np.sqrt(weights @ (rates - mean) ** 2 / weights.sum()))
-    return mean, max(float(1 / np.sqrt(weights.sum())), scatter)
+    common = weighted_median(rates, weights)
+    # What the rates differ by tells more of the error than what each says of itself.
+    scatter = 1.2533 * weighted_median(np.abs(rates - common), weights)
+    return common, max(float(1 / np.sqrt(weights.sum())), scatter)
 
 
 def _row(pairs: _Pairs, carry: _Carry | None, why: str, source: str) -> dict[str, Any]:
@@ -360,9 +375,12 @@ def _row(pairs: _Pairs, carry: _Carry | None, why: str, source: str) -> dict[str
     )
     if carry is not None:
         used = int(carry.fit.used.sum())
-        lost = {"without time value": int((~carry.known).sum())}
-        lost["off the line"] = len(pairs.strike) - used - lost["without time value"]
-        counts |= {reason: count for reason, count in lost.items() if count}
+        late = int((~carry.known).sum())
+        for reason, lost in (
+            ("without time value", late), ("off the line", len(pairs.strike) - used - late),
+        ):  # fmt: skip
+            if lost:
+                counts[reason] = counts.get(reason, 0) + lost
         relative = carry.forward_error / (carry.forward * pairs.years)
         figures = {
             "forward": carry.forward,
