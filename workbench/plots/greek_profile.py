@@ -11,6 +11,7 @@ from workbench.plots.numbers import tick_formatter, written
 from workbench.plots.theme import apply_theme, blank_figure, paint, say, when_narrow
 
 MOST_CURVES = 3
+AWAY = 0.17  # of the width: words this far from the spot do not reach its line
 FREE = {"text_align": "align", "text_baseline": "baseline", "x_offset": "dx", "y_offset": "dy"}
 NOW, WORDS, NOW_WORDS, STRIKE = "now", "words", "now_words", "strike"
 
@@ -139,7 +140,7 @@ def _place_words(plot: Any, curves: pd.DataFrame, spot: float) -> None:
     """
     x, values = curves.index.to_numpy(float), curves.to_numpy(float)
     wide = x[-1] - x[0]
-    free = (x > x[0] + 0.16 * wide) & (x < x[-1] - 0.16 * wide) & (np.abs(x - spot) > 0.06 * wide)
+    free = (x > x[0] + 0.16 * wide) & (x < x[-1] - 0.16 * wide) & (np.abs(x - spot) > AWAY * wide)
     gaps = np.where(free & np.isfinite(values).all(axis=1), np.ptp(values, axis=1), -1.0)
     best = int(np.argmax(gaps))
     across = np.where((x - spot) * (x[best] - spot) < 0, gaps, -1.0)

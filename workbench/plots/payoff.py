@@ -15,6 +15,7 @@ EXPIRY, AREA_GAIN, AREA_LOSS, BREAK_EVENS, BAND = "expiry", "gain", "loss", "bre
 EARLIER_WORDS, EXPIRY_WORDS, BAND_WORDS = "earlier_words", "expiry_words", "band_words"
 BREAK_WORDS = "break_words"
 NEAR = 0.45  # of the picture's width: words of two break-evens that are nearer would touch
+CROWDED, BELOW = 0.11, 0.10  # of the picture's height
 MOST_EARLIER = 3  # curves before expiry; more could not be told apart
 
 
@@ -54,6 +55,7 @@ def payoff(
     symbol: str = "Underlying",
     expiry_words: str = "at expiry",
     name: str = "The structure",
+    modelled: bool = False,
     height: int = 300,
     dark: bool = False,
 ) -> Any:
@@ -73,6 +75,8 @@ def payoff(
         One standard deviation of the price until expiry, in money; drawn as a band around the spot.
     symbol, expiry_words, name : str
         For the axis, the solid curve and the summary.
+    modelled : bool
+        Legs outlive this expiry, so that its curve is a model's too and dashed.
     height : int
         Pixels; the width follows the page.
     dark : bool
@@ -88,7 +92,7 @@ def payoff(
 
     plot = blank_figure(height=height, x_range=Range1d(start=0, end=1), y_range=Range1d(start=0, end=1))
     band = BoxAnnotation(left=0, right=0, fill_alpha=1.0, line_color=None, level="image", name=BAND)
-    plot.add_layout(paint(band, fill_color="sunken"))
+    plot.add_layout(paint(band, fill_color="page"))
     for area, hatch in ((AREA_GAIN, " "), (AREA_LOSS, "right_diagonal_line")):
         filled = plot.varea(
             "spot",
@@ -136,7 +140,7 @@ def payoff(
     curve_words(plot, EXPIRY_WORDS, "ink", text_baseline="baseline", x_offset=8, y_offset="dy")
     words = curve_words(plot, BAND_WORDS, "ink2", text_baseline="bottom", x_offset=4, y_offset=-3)
     when_narrow(words, visible=False)
-    curve_words(
+    beside = curve_words(
         plot,
         BREAK_WORDS,
         "ink",
@@ -146,6 +150,8 @@ def payoff(
         x_offset="dx",
         y_offset="dy",
     )
+    beside.data_source.data["short"] = []
+    when_narrow(beside.glyph, text={"field": "short"})
     tips = [(f"{symbol}, $", "@spot{0,0.00} (@change)"), ("P&L at expiry, $", "@text")]
     plot.add_tools(HoverTool(renderers=[solid], mode="vline", tooltips=tips))
     plot.yaxis.axis_label = "P&L, $"
@@ -164,6 +170,7 @@ def payoff(
         symbol=symbol,
         expiry_words=expiry_words,
         name=name,
+        modelled=modelled,
     )
     return apply_theme(plot, dark=dark)
 
@@ -179,6 +186,7 @@ def update_payoff(
     symbol: str = "Underlying",
     expiry_words: str = "at expiry",
     name: str = "The structure",
+    modelled: bool = False,
 ) -> None:
     """Put another structure into the figure; arguments as for `payoff`."""
     earlier = dict(earlier or {})
@@ -196,6 +204,7 @@ def update_payoff(
         change=[percent(price / spot - 1, 1, signed=True) for price in spots],
         text=[written(float(amount), signed=True) for amount in profit],
     )
+    plot.select_one({"name": EXPIRY}).glyph.line_dash = [6, 3] if modelled else []
     put(plot, AREA_GAIN, spot=spots, pnl=np.maximum(profit, 0.0))
     put(plot, AREA_LOSS, spot=spots, pnl=np.minimum(profit, 0.0))
     places = []
@@ -204,7 +213,10 @@ def update_payoff(
         x, y = (np.array([]),) * 2 if curve is None else (curve.index.to_numpy(float), curve.to_numpy(float))
         put(plot, earlier_name(place), spot=x, pnl=y)
         if curve is not None:
-            places.append((spot, float(np.interp(spot, x, y)), label))
+            at, ends = float(np.interp(spot, x, y)), float(np.interp(spot, spots, profit))
+            # Words that would stand on the solid curve hang below their own.
+            crowded = 0 <= ends - at < CROWDED * (top - bottom)
+            places.append((spot, at - (BELOW * (top - bottom) if crowded else 0.0), label))
     places = _apart(places, least=0.075 * (top - bottom), end=top - 0.10 * (top - bottom))
     put_words(plot, EARLIER_WORDS, *(zip(*places, strict=True) if places else ((), (), ())))
     falls = bool(profit[1] < profit[0])
@@ -273,6 +285,7 @@ def _place_break_evens(plot: Any, spot: float, prices: Sequence[float], rising: 
         prices,
         [0.0] * len(prices),
         [f"{written(price, 2)}  {percent(price / spot - 1, 1, signed=True)}" for price in prices],
+        short=[written(price, 2) for price in prices],
         align=["right" if left else "left" for left, _ in words],
         dx=[-9.0 if left else 9.0 for left, _ in words],
         baseline=["top" if below else "bottom" for _, below in words],

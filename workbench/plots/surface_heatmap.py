@@ -21,7 +21,7 @@ from workbench.plots.theme import (
 )
 
 CELLS = "cells"
-ROW_PIXELS = 26
+LEAST_ROW, MOST_ROW, ALL_ROWS = 26, 46, 552  # pixels
 NARROW_COLUMNS = 5
 
 
@@ -136,7 +136,7 @@ def update_surface_heatmap(plot: Any, table: pd.DataFrame) -> None:
 
 def surface_height(expiries: int) -> int:
     """Return the pixels that so many expiries need, with the axis above."""
-    return 52 + ROW_PIXELS * max(expiries, 3)
+    return 52 + expiries * max(LEAST_ROW, min(MOST_ROW, ALL_ROWS // max(expiries, 1)))
 
 
 def _fewer(columns: list[str]) -> list[str]:

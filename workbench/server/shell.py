@@ -4,7 +4,11 @@ from html import escape
 
 from workbench.server.assets import asset_urls
 
-PLACES = (("Book", "voila/render/book.ipynb"), ("Reports", "workbench/reports/"))
+PLACES = (
+    ("Book", "voila/render/book.ipynb"),
+    ("Options", "voila/render/options.ipynb"),
+    ("Reports", "workbench/reports/"),
+)
 
 
 def page(

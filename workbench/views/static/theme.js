@@ -51,17 +51,53 @@
   const soon = () => { if (!due) { due = true; queueMicrotask(() => { due = false; dressAll(); }); } };
   // What the reader lets go is marked as being worked on at once; the answer takes the mark away.
   const noticed = (event) => {
-    if (event.kind === "RootAdded") { soon(); setTimeout(tellOpened, 300); }
+    if (event.kind === "RootAdded") { soon(); setTimeout(() => { tellOpened(); reveal(); }, 300); }
     if (event.kind !== "ModelChanged") return;
-    if (event.attr === "children" || event.attr === "elements") soon();
+    if (event.attr === "children" || event.attr === "elements") { soon(); delete root.dataset.wbBusy; }
     if (event.attr === "value_throttled") root.dataset.wbBusy = "";
-    if (event.attr === "text") delete root.dataset.wbBusy;
+    if (event.attr === "text") { delete root.dataset.wbBusy; queueMicrotask(() => { reveal(); refocus(); }); }
   };
+  const tagged = (tag) => (window.Bokeh?.documents ?? []).flatMap((doc) =>
+    [...doc._all_models.values()].filter((each) => each.tags?.includes(tag)));
   // A kernel kept ready made this page some time ago; it is told when the page is really opened.
   const tellOpened = () => {
-    for (const doc of window.Bokeh?.documents ?? []) {
-      const model = [...doc._all_models.values()].find((each) => each.tags?.includes("workbench-opened"));
-      if (model && !model.told) { model.told = true; model.value = Date.now() / 1000; }
+    for (const model of tagged("workbench-opened")) {
+      if (!model.told) { model.told = true; model.value = Date.now() / 1000; }
+    }
+  };
+  // A button within plain HTML says something to the page's view: its words, and a count that makes each
+  // click a change. Shadow roots hide what was clicked from all but the event's own path.
+  let clicks = 0, focused = "";
+  document.addEventListener("click", (event) => {
+    const button = event.composedPath().find((each) => each.dataset?.say);
+    const [model] = button ? tagged("workbench-said") : [];
+    if (!model) return;
+    // A click by keyboard has no place; the focus then returns to the button that takes its place.
+    focused = event.detail === 0 ? button.dataset.say : "";
+    root.dataset.wbBusy = "";
+    model.value = `${button.dataset.say} ${++clicks}`;
+  });
+  const find = (place, fits) => {
+    for (const each of place.querySelectorAll("*")) {
+      if (fits(each)) return each;
+      const inside = each.shadowRoot && find(each.shadowRoot, fits);
+      if (inside) return inside;
+    }
+    return null;
+  };
+  // What is chosen in a strip that is wider than the page is scrolled to.
+  const reveal = () => {
+    const strip = find(document, (each) => each.classList.contains("wb-strip"));
+    const chosen = strip?.querySelector("[aria-pressed=true]");
+    if (!chosen || strip.scrollWidth <= strip.clientWidth) return;
+    strip.scrollLeft = chosen.offsetLeft - (strip.clientWidth - chosen.offsetWidth) / 2;
+  };
+  const refocus = () => {
+    if (!focused) return;
+    let active = document.activeElement;
+    while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
+    if (active === document.body || active === null || active.shadowRoot) {
+      find(document, (each) => each.dataset?.say === focused)?.focus();
     }
   };
   window.workbench = {
