@@ -455,3 +455,52 @@ def test_before_expiry_profit_adds_up_too(strike, years, volatility):
         for legs in ([one, other], [one], [other])
     )
     assert_allclose(both, first + second, atol=1e-8)
+
+
+def american_value(row, spot, days):
+    """One American leg by QuantLib's integral method, whole days from its end."""
+    today = QuantLib.Date(2, 1, 2020)
+    QuantLib.Settings.instance().evaluationDate = today
+    count = QuantLib.Actual365Fixed()
+    process = QuantLib.BlackScholesMertonProcess(
+        QuantLib.QuoteHandle(QuantLib.SimpleQuote(spot)),
+        QuantLib.YieldTermStructureHandle(QuantLib.FlatForward(today, row.dividend_yield, count)),
+        QuantLib.YieldTermStructureHandle(QuantLib.FlatForward(today, row.rate, count)),
+        QuantLib.BlackVolTermStructureHandle(
+            QuantLib.BlackConstantVol(today, QuantLib.NullCalendar(), row.volatility, count)
+        ),
+    )
+    kind = QuantLib.Option.Call if row.kind == "call" else QuantLib.Option.Put
+    exercise = QuantLib.AmericanExercise(today, today + days)
+    option = QuantLib.VanillaOption(QuantLib.PlainVanillaPayoff(kind, row.strike), exercise)
+    option.setPricingEngine(QuantLib.QdFpAmericanEngine(process))
+    return option.NPV()
+
+
+def test_american_legs_keep_their_early_exercise_before_expiry():
+    legs = position(
+        leg("put", 110, 1, 12, years=180 / 365, exercise="american", rate=0.06),
+        leg("put", 90, -1, 2, years=180 / 365, exercise="american", rate=0.06),
+    )
+    grid = profit_grid(legs, spots=[75, 95, 120], days=[0, 60])
+    for row in grid.itertuples():
+        worth = sum(
+            one.quantity * (american_value(one, row.spot, int(180 - row.days)) - one.price)
+            for one in legs.itertuples()
+        )
+        # The fast scheme keeps 1e-4 of strike.
+        assert row.profit == approx(100 * worth, abs=100 * 2e-4 * 110)
+    european = profit_grid(legs, spots=[75], days=[0], model="black_scholes")["profit"][0]
+    assert grid["profit"][0] > european + 50
+    forced = profit_grid(legs.assign(exercise="european"), spots=[75], days=[0], model="american")
+    assert forced["profit"][0] == approx(grid["profit"][0], abs=1e-9)
+
+
+def test_an_american_calendar_cannot_lose_more_than_it_cost():
+    """By the European model carry eats a deep calendar; the right to exercise keeps it above zero."""
+    calendar = position(
+        leg("call", 100, -1, 3, years=0.1, exercise="american", dividend_yield=0.08),
+        leg("call", 100, 1, 5, years=0.5, exercise="american", dividend_yield=0.08),
+    )
+    assert extremes(calendar).max_loss == approx(-200, abs=0.05)
+    assert extremes(calendar, model="black_scholes").max_loss < -300

@@ -127,10 +127,8 @@ class PayoffLegs:
             "is_call": bool(self.is_call[leg]),
         }
         if self.is_early(leg, model):
-            try:
-                from workbench.pricing.american import american_price
-            except ImportError:  # F-TEMP
-                return np.asarray(black_scholes_price(*inputs, **terms))
+            from workbench.pricing.american import american_price
+
             return np.asarray(american_price(*inputs, **terms, accuracy="fast"))
         return np.asarray(black_scholes_price(*inputs, **terms))
 
