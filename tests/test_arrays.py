@@ -6,6 +6,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from workbench.arrays import (
+    labels_of,
     require_finite,
     require_flags,
     require_non_negative,
@@ -81,3 +82,47 @@ def test_flags_refuse_words_that_would_read_as_true():
 def test_shapes_that_do_not_fit_are_named():
     with pytest.raises(PricingInputError, match=r"`spot` \(2,\), `strike` \(3,\); give arrays of one length"):
         require_one_shape(spot=np.ones(2), strike=np.ones(3), years=np.array(1.0))
+
+
+def test_labels_come_off_and_go_back_on():
+    strikes = pd.Series([90, 100], index=["a", "b"], name="strike")
+    labels = labels_of(spot=100.0, strike=strikes)
+    assert isinstance(labels.values["strike"], np.ndarray)
+    back = labels.wrap(np.array([1.0, 2.0]), "price")
+    pd.testing.assert_series_equal(back, pd.Series([1.0, 2.0], index=["a", "b"], name="price"))
+    frame = pd.DataFrame([[1.0, 2.0]], index=["x"], columns=["a", "b"])
+    back = labels_of(volatility=frame, strike=strikes).wrap(np.array([[3.0, 4.0]]))
+    pd.testing.assert_frame_equal(back, frame + 2)
+
+
+def test_without_labels_arrays_stay_arrays_and_scalars_scalars():
+    labels = labels_of(spot=100.0, strike=[90, 100])
+    assert type(labels.wrap(np.array([1.0, 2.0]))) is np.ndarray
+    assert type(labels.wrap(np.array(1.0))) is np.float64
+    assert type(labels_of(spot=pd.Series([1.0])).wrap(np.zeros((2, 3)))) is np.ndarray
+
+
+def test_a_series_beside_a_frame_goes_along_its_rows_or_its_columns():
+    frame = pd.DataFrame(np.zeros((2, 3)), index=["near", "far"], columns=[90, 100, 110])
+    rows, columns = pd.Series([1.0, 2.0], index=frame.index), pd.Series([1, 2, 3], index=frame.columns)
+    labels = labels_of(volatility=frame, years=rows, strike=columns)
+    assert labels.values["years"].shape == (2, 1)
+    assert labels.values["strike"].shape == (3,)
+
+
+def test_labels_that_differ_are_refused_with_the_way_out():
+    one, other = pd.Series([1.0, 2.0], index=["a", "b"]), pd.Series([1.0, 2.0], index=["b", "a"])
+    with pytest.raises(
+        RiskInputError,
+        match=r"`strike` has another index than `spot`; align them first, as in strike\.reindex",
+    ):
+        labels_of(RiskInputError, spot=one, strike=other)
+    with pytest.raises(PricingInputError, match="another index"):
+        labels_of(spot=one.to_frame(), strike=other.to_frame())
+    with pytest.raises(PricingInputError, match="another index"):
+        labels_of(spot=one.to_frame(), strike=other)
+
+
+def test_a_number_too_large_for_a_double_is_refused():
+    with pytest.raises(PricingInputError, match="`spot` holds values that are not numbers"):
+        to_floats("spot", [10**400])

@@ -1,6 +1,7 @@
 from math import exp
 
 import numpy as np
+import pandas as pd
 import pytest
 import QuantLib
 from hypothesis import given
@@ -10,6 +11,7 @@ from pytest import approx
 
 from workbench.errors import PricingInputError
 from workbench.pricing import black_scholes_greeks, black_scholes_price
+from workbench.pricing.greeks import GREEKS, TRADER_UNITS
 
 FIVE = ("delta", "gamma", "vega", "theta", "rho")
 HULL = {"delta": 0.779131, "gamma": 0.049963, "theta": -4.559092, "vega": 8.813415, "rho": 13.982046}
@@ -22,18 +24,108 @@ def test_textbook_greeks_per_year_and_per_one():
         assert found[name] == approx(value, abs=5e-7)
 
 
-def test_greeks_agree_with_derivatives_in_sixty_digits(exact):
+def natural_scale(name, spot, strike, years, volatility, rate, dividend_yield):
+    """How large the Greek of an option near the money is."""
+    root = years**0.5
+    deviation = volatility * root
+    growth = exp(-dividend_yield * years)
+    return (
+        growth
+        * {
+            "price": max(spot, strike),
+            "delta": 1,
+            "gamma": 1 / (spot * deviation),
+            "vega": spot * root,
+            "theta": spot * (volatility / root + abs(rate) + abs(dividend_yield)),
+            "rho": strike * years,
+            "phi": spot * years,
+            "vanna": 1 / volatility,
+            "vomma": spot * root / volatility,
+            "charm": 1 / years + abs(dividend_yield),
+            "speed": 1 / (spot * deviation) ** 2,
+            "color": 1 / (spot * deviation * years),
+            "zomma": 1 / (spot * deviation * volatility),
+            "veta": spot / root,
+            "ultima": spot * root / volatility**2,
+            "dual_delta": 1,
+            "dual_gamma": 1 / (strike * deviation),
+        }[name]
+    )
+
+
+def test_greeks_agree_with_derivatives_in_many_digits(exact):
+    """To 1e-11 of the value, or 1e-13 of the natural scale where a Greek crosses zero."""
     rng = np.random.default_rng(3)
-    for _ in range(150):
+    for _ in range(60):
         years, volatility = 10 ** rng.uniform(-3.5, 1), rng.uniform(0.03, 1.5)
         strike = 100 * exp(rng.uniform(-5, 5) * volatility * years**0.5)
         case = (100.0, strike, years, volatility, rng.uniform(-0.03, 0.12), rng.uniform(-0.02, 0.08))
         is_call = bool(rng.random() < 0.5)
-        found = black_scholes_greeks(*case[:4], rate=case[4], dividend_yield=case[5], is_call=is_call)
-        for name in FIVE:
+        found = black_scholes_greeks(
+            *case[:4], rate=case[4], dividend_yield=case[5], is_call=is_call, greeks=GREEKS
+        )
+        for name in GREEKS:
             reference = float(exact.greek(name, *case, is_call))
-            scale = {"delta": 1, "gamma": 1, "vega": 100, "theta": 100, "rho": strike * years}[name]
-            assert found[name] == approx(reference, rel=1e-11, abs=1e-14 * scale), (name, case)
+            limit = 1e-13 * natural_scale(name, *case)
+            assert found[name] == approx(reference, rel=1e-11, abs=limit), (name, case)
+
+
+CORNERS = [
+    (100, 100.5, 1 / 525_600, 0.15, 0.05, 0.01),  # a minute to expiry, far out
+    (100, 100.0, 1 / 525_600, 0.15, 0.05, 0.01),  # at the money
+    (100, 100.002, 1 / 31_536_000, 0.15, 0.05, 0.01),  # a second
+    (100, 100.01, 1.0, 1e-4, 0.0, 0.0),  # hardly any volatility
+    (6668, 6668, 1.4e-5, 0.0026, -0.02, -0.04),  # the forward is worth the strike to ten digits
+    (100, 700, 0.25, 0.2, 0.05, 0.0),  # twenty deviations out
+    (100, 3000, 0.25, 0.2, 0.05, 0.0),  # thirty-four
+    (100, 10, 0.25, 0.2, 0.05, 0.0),
+    (100, 100, 100.0, 5.0, 0.05, 0.02),
+    (100, 80, 100.0, 0.3, -0.5, 0.5),
+    (100, 120, 50.0, 0.3, 0.5, -0.5),
+    (1e-6, 1.0, 30.0, 0.5, 0.02, 0.0),
+    (1e6, 1.0, 30.0, 0.6, 0.02, 0.0),
+    (3e-120, 2.9e-120, 1.0, 0.2, 0.03, 0.01),
+    (1e150, 1.1e150, 1.0, 0.2, 0.03, 0.01),
+]
+
+
+@pytest.mark.parametrize("is_call", [True, False])
+@pytest.mark.parametrize("case", CORNERS)
+def test_corners_keep_eleven_digits_of_every_greek(exact, case, is_call):
+    found = black_scholes_greeks(
+        *case[:4], rate=case[4], dividend_yield=case[5], is_call=is_call, greeks=GREEKS
+    )
+    for name in GREEKS:
+        reference = exact.greek(name, *case, is_call)
+        # A price is worth its digits alone; a Greek that crosses zero, those of its natural scale.
+        limit = 0.0 if name == "price" else 1e-15 * natural_scale(name, *case)
+        assert found[name] == approx(float(reference), rel=1e-11, abs=limit), name
+
+
+@pytest.mark.slow
+def test_a_million_options_of_any_kind_have_no_missing_greek_and_agree_with_their_neighbours():
+    """The quick formula and the exact one, row by row, differ by no more than rounding."""
+    from workbench.pricing.european_corners import ROWS, corner
+
+    rng = np.random.default_rng(8)
+    count = 1_000_000
+    years, volatility = 10 ** rng.uniform(-5, 2, count), 10 ** rng.uniform(-3, 0.7, count)
+    strike = 100 * np.exp(rng.uniform(-30, 30, count) * volatility * np.sqrt(years)).clip(1e-6, 1e6)
+    rate, dividend_yield = rng.uniform(-0.5, 0.5, (2, count))
+    is_call = rng.random(count) < 0.5
+    found = black_scholes_greeks(
+        100.0, strike, years, volatility, rate=rate, dividend_yield=dividend_yield, is_call=is_call,
+        greeks=GREEKS,
+    )  # fmt: skip
+    values = np.empty(ROWS)
+    for name in GREEKS:
+        assert np.isfinite(found[name]).all(), name
+    for i in range(0, count, 50):
+        case = (100.0, strike[i], years[i], volatility[i], rate[i], dividend_yield[i])
+        assert corner(*case, 1.0 if is_call[i] else -1.0, values)
+        for name, value in zip(GREEKS, values, strict=False):
+            limit = 1e-13 * natural_scale(name, *case)
+            assert found[name][i] == approx(value, rel=3e-12, abs=limit), (name, case)
 
 
 def test_greeks_agree_with_quantlib_hours_from_expiry_and_years_away():
@@ -92,13 +184,30 @@ def test_greeks_are_slopes_of_our_own_price():
 
 
 def test_trader_units_are_per_day_per_point_and_per_cent():
-    natural = black_scholes_greeks(42, 40, 0.5, 0.20, rate=0.10, greeks=("price", *FIVE))
-    trader = black_scholes_greeks(42, 40, 0.5, 0.20, rate=0.10, greeks=("price", *FIVE), units="trader")
-    for name in ("price", "delta", "gamma"):
+    natural = black_scholes_greeks(42, 40, 0.5, 0.20, rate=0.10, greeks=GREEKS)
+    trader = black_scholes_greeks(42, 40, 0.5, 0.20, rate=0.10, greeks=GREEKS, units="trader")
+    for name in ("price", "delta", "gamma", "speed", "dual_delta", "dual_gamma"):
         assert trader[name] == natural[name]
     assert trader["theta"] == approx(HULL["theta"] / 365, abs=1e-8)
     assert trader["vega"] == approx(HULL["vega"] / 100, abs=1e-8)
     assert trader["rho"] == approx(HULL["rho"] / 100, abs=1e-8)
+    # What a desk expects of them: a move of a point or a day, times the Greek in its unit.
+    for name, of, change in (
+        ("vanna", "delta", {"volatility": 0.01}), ("zomma", "gamma", {"volatility": 0.01}),
+        ("vomma", "vega", {"volatility": 0.01}), ("charm", "delta", {"years": -1 / 365}),
+        ("color", "gamma", {"years": -1 / 365}), ("veta", "vega", {"years": -1 / 365}),
+        ("ultima", "vomma", {"volatility": 0.01}), ("phi", "price", {"dividend_yield": 0.01}),
+    ):  # fmt: skip
+        case = {"years": 0.5, "volatility": 0.2, "dividend_yield": 0.0, "rate": 0.1}
+        up, down = (
+            black_scholes_greeks(
+                42, 40, **{k: v + sign * change.get(k, 0) / 50 for k, v in case.items()},
+                greeks=of, units="trader",
+            )[of]
+            for sign in (1, -1)
+        )  # fmt: skip
+        assert trader[name] == approx((up - down) * 25, rel=1e-4), name
+    assert set(TRADER_UNITS) <= set(GREEKS)
 
 
 def test_price_comes_in_the_same_pass_and_any_subset_can_be_asked():
@@ -160,3 +269,164 @@ def test_unknown_names_and_units_are_refused():
         black_scholes_greeks(100, 90, 0.5, 0.2, greeks=["gama"])
     with pytest.raises(PricingInputError, match="`units` is 'daily'; give 'natural' or 'trader'"):
         black_scholes_greeks(100, 90, 0.5, 0.2, units="daily")
+
+
+def test_results_go_into_the_callers_arrays():
+    strike = np.linspace(80, 120, 1000)
+    fresh = black_scholes_greeks(100, strike, 0.5, 0.2, rate=0.03, greeks=GREEKS)
+    out = {name: np.full(1000, -1.0) for name in GREEKS}
+    found = black_scholes_greeks(100, strike, 0.5, 0.2, rate=0.03, out=out)
+    assert all(found[name] is out[name] for name in GREEKS)
+    for name in GREEKS:
+        assert_array_equal(out[name], fresh[name])
+    table = np.zeros((1000, 3))
+    columns = {"delta": table[:, 0], "vega": table[:, 2]}
+    black_scholes_greeks(100, strike, 0.5, 0.2, rate=0.03, greeks=["delta"], out=columns)
+    assert_array_equal(table[:, 0], fresh["delta"])
+    assert_array_equal(table[:, 2], 0)
+    grid = np.zeros((3, 20, 2)).transpose(2, 1, 0)[:, :, 1]
+    black_scholes_greeks(
+        100, strike[:20], [[0.5], [1.0]], 0.2, rate=0.03, greeks=["gamma"], out={"gamma": grid}
+    )
+    assert_allclose(grid[0], fresh["gamma"][:20], rtol=1e-15)
+
+
+def test_an_input_may_be_overwritten_by_the_result():
+    strike = np.linspace(80, 120, 5000)
+    fresh = black_scholes_greeks(100, strike, 0.5, 0.2)["delta"]
+    backwards = strike[::-1].copy()
+    black_scholes_greeks(100, backwards[::-1], 0.5, 0.2, greeks=["delta"], out={"delta": backwards})
+    assert_array_equal(backwards, black_scholes_greeks(100, strike, 0.5, 0.2)["delta"])
+    black_scholes_greeks(100, strike, 0.5, 0.2, greeks=["delta"], out={"delta": strike})
+    assert_array_equal(strike, fresh)
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ({"delta": np.zeros(3)}, r"`out` for 'delta' has shape \(3,\); the inputs need \(2,\)"),
+        ({"delta": np.zeros(2, dtype=np.float32)}, "`out` for 'delta' is an array of float32; give a numpy"),
+        ({"delta": [0.0, 0.0]}, "`out` for 'delta' is list; give a numpy array of float64"),
+        ({"gamma": np.zeros(2)}, "`out` has no array for 'delta'"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(out, message):
+    with pytest.raises(PricingInputError, match=message):
+        black_scholes_greeks(100, [90, 110], 0.5, 0.2, greeks=["delta"], out=out)
+    locked = np.zeros(2)
+    locked.flags.writeable = False
+    with pytest.raises(PricingInputError, match="read-only"):
+        black_scholes_greeks(100, [90, 110], 0.5, 0.2, greeks=["delta"], out={"delta": locked})
+
+
+def test_series_and_frames_keep_their_index():
+    strikes = pd.Series([90.0, 100.0, 110.0], index=["a", "b", "c"])
+    found = black_scholes_greeks(100, strikes, 0.5, 0.2, is_call=strikes > 95)
+    assert list(found["delta"].index) == ["a", "b", "c"]
+    assert found["vega"].name == "vega"
+    assert found["delta"]["a"] == black_scholes_greeks(100, 90, 0.5, 0.2, is_call=False)["delta"]
+    frame = pd.DataFrame(0.2, index=["near", "far"], columns=strikes.to_numpy())
+    years = pd.Series([0.1, 0.5], index=frame.index)
+    by_column = pd.Series(strikes.to_numpy(), index=frame.columns)
+    prices = black_scholes_price(100, by_column, years, frame)
+    assert isinstance(prices, pd.DataFrame)
+    assert prices.loc["far", 110.0] == black_scholes_price(100, 110, 0.5, 0.2)
+    with pytest.raises(PricingInputError, match="`volatility` has another index than `strike`"):
+        black_scholes_price(100, strikes, 0.5, pd.Series([0.2, 0.2, 0.2], index=["a", "c", "b"]))
+
+
+@pytest.mark.parametrize("is_call", [True, False])
+@pytest.mark.parametrize(
+    ("years", "volatility", "rate", "dividend_yield"),
+    [
+        (0.0, 0.2, 0.0, 0.0), (0.0, 0.2, 0.05, 0.02), (0.0, 0.2, 0.02, 0.05), (0.0, 0.2, -0.1, 0.1),
+        (1.0, 0.0, 0.0, 0.0), (1.0, 0.0, 0.04, 0.04), (2.0, 0.0, -0.03, -0.03), (2.0, 0.0, -0.5, -0.5),
+    ],
+)  # fmt: skip
+def test_limits_at_the_money_are_where_the_greeks_go(exact, years, volatility, rate, dividend_yield, is_call):
+    """Each is the value that a tiny time or volatility leads to, or an infinity where it only grows."""
+    found = black_scholes_greeks(
+        100, 100, years, volatility, rate=rate, dividend_yield=dividend_yield, is_call=is_call, greeks=GREEKS
+    )
+    for name in GREEKS:
+        near, nearer = (
+            float(exact.greek(name, 100, 100, years or t, volatility or v, rate, dividend_yield, is_call))
+            for t, v in ((1e-16, 1e-8), (1e-20, 1e-10))
+        )
+        if np.isinf(found[name]):
+            assert np.sign(nearer) == np.sign(found[name]), name
+            assert abs(nearer) > 50 * abs(near), name
+        else:
+            assert found[name] == approx(nearer, rel=1e-6, abs=1e-6), name
+
+
+@given(
+    spot=st.floats(20, 500),
+    log_strike=st.floats(-3, 3),
+    years=st.floats(0.01, 5),
+    volatility=st.floats(0.05, 1),
+    rate=st.floats(-0.05, 0.1),
+    dividend_yield=st.floats(-0.05, 0.1),
+    is_call=st.booleans(),
+)
+def test_greeks_keep_the_identities_between_them(
+    spot, log_strike, years, volatility, rate, dividend_yield, is_call
+):
+    strike = spot * exp(log_strike * volatility * years**0.5)
+    terms = {"rate": rate, "dividend_yield": dividend_yield, "greeks": GREEKS}
+    found = black_scholes_greeks(spot, strike, years, volatility, is_call=is_call, **terms)
+    other = black_scholes_greeks(spot, strike, years, volatility, is_call=not is_call, **terms)
+    # The price is homogeneous in spot and strike (Euler), and so are its derivatives.
+    scale = spot + strike
+    assert found["price"] == approx(spot * found["delta"] + strike * found["dual_delta"], abs=1e-13 * scale)
+    assert spot**2 * found["gamma"] == approx(strike**2 * found["dual_gamma"], rel=1e-11)
+    assert found["vega"] == approx(spot**2 * found["gamma"] * volatility * years, rel=1e-12)
+    assert found["phi"] == approx(-years * spot * found["delta"], rel=1e-12)
+    assert found["rho"] == approx(-years * strike * found["dual_delta"], rel=1e-12, abs=1e-300)
+    # Call and put differ by a forward, which has no curvature and no volatility.
+    for name in (
+        "gamma",
+        "vega",
+        "vanna",
+        "vomma",
+        "speed",
+        "color",
+        "zomma",
+        "veta",
+        "ultima",
+        "dual_gamma",
+    ):
+        assert found[name] == approx(other[name], rel=1e-12), name
+    # A call on the spot is a put on the strike, with rate and yield exchanged.
+    twin = black_scholes_greeks(
+        strike, spot, years, volatility, rate=dividend_yield, dividend_yield=rate, is_call=not is_call,
+        greeks=GREEKS,
+    )  # fmt: skip
+    assert found["delta"] == approx(twin["dual_delta"], rel=1e-10, abs=1e-14)
+    assert found["rho"] == approx(twin["phi"], rel=1e-10, abs=1e-13 * strike)
+    assert found["vomma"] == approx(twin["vomma"], rel=1e-9, abs=1e-12 * scale)
+
+
+def test_many_threads_give_the_same_numbers_as_one():
+    import numba
+
+    strike = np.linspace(50, 200, 200_003)
+    several = black_scholes_greeks(100, strike, 0.5, 0.2, greeks=GREEKS)
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        alone = black_scholes_greeks(100, strike, 0.5, 0.2, greeks=GREEKS)
+    finally:
+        numba.set_num_threads(before)
+    for name in GREEKS:
+        assert_array_equal(several[name], alone[name])
+
+
+def test_an_impossible_row_among_many_is_found():
+    volatility = np.full(100_000, 0.2)
+    volatility[70_001] = -0.2
+    with pytest.raises(PricingInputError, match=r"`volatility` is -0\.2 in row 70001"):
+        black_scholes_greeks(100, 100, 1, volatility)
+    volatility[70_001] = np.nan
+    found = black_scholes_greeks(100, 100, 1, volatility)["delta"]
+    assert np.flatnonzero(np.isnan(found)).tolist() == [70_001]
