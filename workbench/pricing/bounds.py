@@ -73,8 +73,8 @@ def quote_bounds(chain: pd.DataFrame, *, forward_error: float = 0.0) -> pd.DataF
         (american, european), and spot or underlying_price. rate and dividend_yield, per year, where known:
         without them the bounds that need them are not checked.
     forward_error : float
-        Money per share by which the forward may be wrong; a breach of a bound that rests on the forward has
-        to be larger.
+        Money per share by which spot and forward may be wrong, as where the spot is of another minute than
+        the quotes; a breach of a bound that rests on them has to be larger.
 
     Returns
     -------
@@ -187,7 +187,7 @@ def _check_levels(quotes: _Quotes, found: _Findings) -> None:
     most_american = np.where(quotes.is_call, quotes.spot, quotes.strike)
     most_european = np.where(quotes.is_call, quotes.spot_value, quotes.strike * quotes.discount)
     most = np.where(quotes.is_american, most_american, most_european)
-    noise = np.where(quotes.is_american, _ROUNDING * quotes.strike, quotes.slack)
+    noise = quotes.slack
     words = np.where(quotes.is_american, "exercise value", "discounted forward value")
     below = quotes.ask < least - noise
     for row in np.flatnonzero(below).tolist():
