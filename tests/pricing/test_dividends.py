@@ -343,6 +343,10 @@ def test_the_value_names_its_model_and_the_dividends_looked_at():
         ({"accuracy": "exact"}, "`accuracy` is 'exact'"),
         ({"spot": [100, 0]}, "`spot` is 0 in row 1"),
         ({"volatility": -0.1}, "`volatility` is -0.1"),
+        (
+            {"volatility": [0.2, 20]},
+            "`volatility` is 20 in row 1, 20 over the option's life; give at most 10",
+        ),
         ({"strike": "100"}, "`strike` is '100'"),
         ({"greeks": ["delta", "ultima"]}, "`greeks` holds 'ultima'"),
     ],

@@ -38,6 +38,7 @@ _DEFAULT_GREEKS = ("delta", "gamma", "vega", "theta", "rho")
 # Nodes and time steps of the finer of two grids, from which the price is extrapolated.
 _GRIDS = {"accurate": (384, 96), "fast": (128, 32)}
 _GROUPS_PER_THREAD = 4
+_MOST_DEVIATION = 10.0
 
 # Columns of the rows in the order of `dividend_grid`, which is imported on first use.
 _SPOT, _STRIKE, _YEARS, _VOLATILITY, _RATE, _YIELD, _SIGN, _AMERICAN, _REACH, _DRIFT = range(10)
@@ -170,6 +171,7 @@ def _request(
     rows[:, _REACH] = rows[:, _VOLATILITY]
     rows[:, _DRIFT] = rows[:, _RATE] - rows[:, _YIELD] - rows[:, _VOLATILITY] ** 2 / 2
     places = np.flatnonzero(~np.isnan(rows).any(axis=1))
+    _require_reach(rows, places, given[0].ndim)
     escrowed = model == "escrowed"
     if escrowed and places.size:
         complete = rows[places]
@@ -183,6 +185,19 @@ def _request(
                 f"{complete[row, _SPOT]:g}; give smaller dividends, or dividend_model='spot'."
             )
     return _Request(rows[places], places, given[0].shape, labels, times, amounts, escrowed, accuracy)  # type: ignore[arg-type]
+
+
+def _require_reach(rows: FloatArray, places: NDArray[np.intp], dimensions: int) -> None:
+    """Refuse volatilities so wild that the share's range leaves the numbers of a grid."""
+    deviation = rows[places, _VOLATILITY] * np.sqrt(rows[places, _YEARS])
+    wrong = deviation > _MOST_DEVIATION
+    if wrong.any():
+        place = int(np.argmax(wrong))
+        where = f" in row {places[place]}" if dimensions else ""
+        raise PricingInputError(
+            f"`volatility` is {rows[places[place], _VOLATILITY]:g}{where}, {deviation[place]:g} over the "
+            f"option's life; give at most {_MOST_DEVIATION:g} / sqrt(years), as a fraction (0.20 is 20 %)."
+        )
 
 
 def _held_back(rows: FloatArray, times: FloatArray, amounts: FloatArray) -> FloatArray:
