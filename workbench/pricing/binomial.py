@@ -152,7 +152,8 @@ def _leisen_reimer_branches(
     """Branches whose binomial probabilities are those of d1 and d2 of the formula for European options."""
     spot, strike, years, volatility, rate, dividend_yield, _ = rows
     deviation = np.where(fixed, 1.0, volatility * np.sqrt(years))
-    d2 = (np.log(spot / strike) + (rate - dividend_yield) * years) / deviation - deviation / 2
+    with np.errstate(over="ignore"):
+        d2 = (np.log(spot / strike) + (rate - dividend_yield) * years) / deviation - deviation / 2
     probability, share_probability = (_peizer_pratt(d, steps) for d in (d2, d2 + deviation))
     # Far from the money a probability rounds to 0 or 1; the branch never taken may then have any factor.
     tiny = 1e-300
@@ -164,6 +165,7 @@ def _leisen_reimer_branches(
 def _peizer_pratt(d: FloatArray, steps: int) -> FloatArray:
     """Success probability of `steps` draws whose majority comes with the normal probability of `d`."""
     scaled = d / (steps + 1 / 3 + 0.1 / (steps + 1))
-    half = np.sqrt(0.25 - 0.25 * np.exp(-scaled * scaled * (steps + 1 / 6)))
+    with np.errstate(over="ignore"):
+        half = np.sqrt(0.25 - 0.25 * np.exp(-scaled * scaled * (steps + 1 / 6)))
     probability: FloatArray = 0.5 + np.copysign(half, d)
     return probability
