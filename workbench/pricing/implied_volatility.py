@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.arrays import FloatArray, Labels, labels_of, to_floats
+from workbench.arrays import FloatArray, Labels, labels_of, require_flags, to_floats
 from workbench.errors import PricingInputError
 from workbench.pricing.european import gather
 
 STATUSES = ("ok", "below_intrinsic", "above_bound", "no_time", "crossed", "missing")
 MODELS = ("black_scholes", "black76", "bachelier", "american")
 
-_OK, _NO_TIME, _CROSSED, _MISSING = (STATUSES.index(n) for n in ("ok", "no_time", "crossed", "missing"))
+_NO_TIME, _CROSSED, _MISSING = (STATUSES.index(name) for name in ("no_time", "crossed", "missing"))
 _TEXTS = np.array(STATUSES)
 _OF_THE_FORWARD = {"black76", "bachelier"}
 
@@ -169,20 +169,15 @@ def _solve(
 def _solve_american(
     values: dict[str, Any], flags: Any, shape: tuple[int, ...]
 ) -> tuple[FloatArray, NDArray[np.int8]]:
-    """Hand the rows that can be solved to the American engine."""
+    """Solve the rows as American options."""
     from workbench.pricing.implied_american import solve_rows
 
-    numbers = [np.broadcast_to(to_floats(n, v), shape).reshape(-1) for n, v in values.items()]
-    calls = np.broadcast_to(np.asarray(flags, np.bool_), shape).reshape(-1)
-    _, spot, strike, years, *_ = numbers
-    codes = np.full(calls.shape, _OK, np.int8)
-    codes[years <= 0] = _NO_TIME
-    codes[~np.isfinite(numbers).all(axis=0) | (spot <= 0) | (strike <= 0)] = _MISSING
-    good = codes == _OK
-    volatility = np.full(calls.shape, np.nan)
-    if good.any():
-        volatility[good], codes[good] = solve_rows(*(array[good] for array in numbers), calls[good])
-    return volatility, codes
+    price, spot, strike, years, rate, dividend_yield = (
+        np.broadcast_to(to_floats(n, v), shape).reshape(-1) for n, v in values.items()
+    )
+    (calls,) = require_flags(is_call=flags)
+    is_call = np.broadcast_to(calls, shape).reshape(-1)
+    return solve_rows(price, spot, strike, years, rate, dividend_yield, is_call)
 
 
 def _crossed(bid: FloatArray, ask: FloatArray) -> NDArray[np.bool_]:
