@@ -9,6 +9,7 @@ from pytest import approx
 
 from workbench.errors import RiskInputError
 from workbench.portfolio import book_greeks
+from workbench.pricing import black_scholes_price
 from workbench.risk import historical_var, revalue, scenario_grid, stress_legs
 
 SPOT = np.array([-0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2])
@@ -135,14 +136,58 @@ def test_each_row_of_returns_is_one_repricing_with_quantlib():
     assert_allclose(revalue(book, returns), expected, rtol=1e-9, atol=1e-6)
 
 
-def test_blocks_of_scenarios_change_nothing(monkeypatch):
+def test_how_many_scenarios_are_asked_at_once_changes_nothing():
     book = twelve_legs()
     returns = pd.DataFrame(
-        np.random.default_rng(4).normal(0, 0.02, (101, 3)), columns=["AAPL", "GOOG", "IBM"]
+        np.random.default_rng(4).normal(0, 0.02, (2_101, 3)), columns=["AAPL", "GOOG", "IBM"]
     )
     whole = revalue(book, returns)
-    monkeypatch.setattr("workbench.risk.scenarios._BLOCK", 36)
-    assert_allclose(revalue(book, returns), whole, rtol=1e-13)
+    for first, last in ((0, 1), (1, 14), (512, 1024), (2_000, 2_101)):
+        assert_array_equal(revalue(book, returns.iloc[first:last]), whole[first:last])
+
+
+def test_no_return_makes_nothing_to_the_bit():
+    book = twelve_legs()
+    assert_array_equal(revalue(book, pd.DataFrame(0.0, range(3), ["AAPL", "GOOG", "IBM"])), np.zeros(3))
+
+
+def test_a_large_book_agrees_with_prices_leg_by_leg():
+    """Whatever is deep, expired or hardly moves: to 1e-13 of the money that the options command."""
+    rng = np.random.default_rng(6)
+    count = 400
+    spot = rng.uniform(1, 500, count)
+    years = np.where(rng.random(count) < 0.1, 0.0, 10 ** rng.uniform(-6, 1.5, count))
+    volatility = np.where(rng.random(count) < 0.1, 0.0, 10 ** rng.uniform(-4, 0.7, count))
+    names = rng.choice(["A", "B", "C"], count)
+    book = pd.DataFrame(
+        {
+            "symbol": "leg",
+            "underlying": names,
+            "kind": rng.choice(["call", "put"], count),
+            "strike": spot * np.exp(rng.normal(0, 1, count)),
+            "years": years,
+            "quantity": 1.0,
+            "multiplier": 1.0,
+            "spot": spot,
+            "volatility": volatility,
+            "rate": rng.uniform(-0.1, 0.1, count),
+            "dividend_yield": rng.uniform(-0.1, 0.1, count),
+        }
+    )
+    returns = pd.DataFrame(rng.normal(0, 0.3, (40, 3)).clip(-0.99), columns=["A", "B", "C"])
+    money = (book["spot"] + book["strike"]).sum()
+    expected = [stress_for(book, row) for _, row in returns.iterrows()]
+    assert_allclose(revalue(book, returns), expected, rtol=0, atol=1e-13 * money)
+
+
+def stress_for(book, row):
+    """Profit of one scenario by `black_scholes_price`, which has tests of its own."""
+    terms = {
+        "strike": book["strike"], "years": book["years"], "volatility": book["volatility"],
+        "rate": book["rate"], "dividend_yield": book["dividend_yield"], "is_call": book["kind"] == "call",
+    }  # fmt: skip
+    moved = book["spot"] * (1 + book["underlying"].map(row))
+    return (black_scholes_price(moved, **terms) - black_scholes_price(book["spot"], **terms)).sum()
 
 
 def test_a_missing_return_is_a_missing_profit_only_where_it_is_needed():
