@@ -322,7 +322,7 @@ def further_html(figures: dict[str, float]) -> str:
 
 def _choice(parameter: Any, label: str) -> Any:
     return pn.widgets.RadioButtonGroup.from_param(
-        parameter, label=label, stylesheets=[style("controls")], margin=0
+        parameter, label=label, description=None, stylesheets=[style("controls")], margin=0
     )
 
 

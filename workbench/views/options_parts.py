@@ -13,7 +13,7 @@ import pandas as pd
 from workbench.plots import percent, written
 from workbench.views.book_parts import CLOCK, DOT, FLAG, HATCH, state_html
 
-LONG_STRIP = 400  # days from which an expiry needs its year
+NUMBER = r"[-−]?\d[\d,.]*\d|\d"
 
 
 def say_button(words: str, text: str, *, title: str = "", pressed: bool | None = None, kind: str = "") -> str:
@@ -121,8 +121,11 @@ def findings_of(chain: pd.DataFrame) -> list[str]:
     for reason, count in reasons.value_counts().items():
         found.append(f"{count:,} of {len(chain):,} quotes have no volatility: {reason_words(str(reason))}.")
     flags = chain["flags"].astype(str).str.split("; ").explode()
-    for flag, count in flags[flags != ""].value_counts().items():
-        found.append(f"{count:,} quotes: {flag}.")
+    # What differs from row to row by its numbers alone is one finding.
+    kinds = flags[flags != ""].str.replace(NUMBER, "…", regex=True)
+    for kind, rows in flags.groupby(kinds):
+        alike = str(rows.iloc[0]) if rows.nunique() == 1 else str(kind)
+        found.append(f"{len(rows):,} quotes: {alike}.")
     parted = int((chain["parts"].astype(str) != "").sum())
     if parted:
         found.append(f"In {parted:,} quotes our figures part from the vendor's.")

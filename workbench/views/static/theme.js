@@ -51,7 +51,7 @@
   const soon = () => { if (!due) { due = true; queueMicrotask(() => { due = false; dressAll(); }); } };
   // What the reader lets go is marked as being worked on at once; the answer takes the mark away.
   const noticed = (event) => {
-    if (event.kind === "RootAdded") { soon(); setTimeout(() => { tellOpened(); reveal(); }, 300); }
+    if (event.kind === "RootAdded") { soon(); setTimeout(tellOpened, 300); setTimeout(() => reveal(), 1500); }
     if (event.kind !== "ModelChanged") return;
     if (event.attr === "children" || event.attr === "elements") { soon(); delete root.dataset.wbBusy; }
     if (event.attr === "value_throttled") root.dataset.wbBusy = "";
