@@ -158,7 +158,7 @@ def every_thread(size: int) -> None:
         f"\nworkbench on {numba.get_num_threads()} threads: {wall:.0f} ns of wall clock an option at "
         f"n = {size:,}; one option {cost(_ours, one) / 1e3:.0f} us a call, a chain of 200 "
         f"{cost(_ours, small) * 200 / 1e3:.0f} us.\n"
-        "Limit: about 9 divisions, 2 square roots, 2 exponentials, 4 logarithms and 190 fused multiplications, "
+        "Limit: about 9 divisions, 2 roots, 2 exponentials, 4 logarithms and 190 fused multiplications, "
         "some 18 ns;\n49 bytes in and 9 out for each option, some 5 ns. The rest is copying into tiles, "
         "checks of each row and pages\nof fresh results.\n"
     )
