@@ -1,6 +1,7 @@
 """American options with a continuous yield, by the integral equation of their exercise boundary."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -18,15 +19,24 @@ from workbench.arrays import (
     require_positive,
 )
 from workbench.errors import PricingInputError
-from workbench.pricing.american_scheme import scheme
+from workbench.pricing.american_scheme import scheme, two_boundary_tables
 from workbench.pricing.black_scholes import black_scholes_price
+from workbench.pricing.european import names_of
+from workbench.pricing.greeks import FIRST_GREEKS, GREEKS, Units, black_scholes_greeks, factors_of
 
 Accuracy = Literal["accurate", "fast"]
 Dividends = Iterable[tuple[float, float]]
 
 # Nodes of the boundary, points of its integrals, points of the premium's: from quick to hard rows.
 _SCHEMES = ((8, 8, 16), (12, 16, 24), (24, 40, 48))
+# Steps, points of the integrals at each and of the premium's.
+_TWO_BOUNDARIES = {"accurate": (32, 16, 32), "fast": (24, 16, 32)}
 _ROWS_WORTH_A_THREAD = 512
+
+AMERICAN_GREEKS = (
+    "price", "delta", "gamma", "vega", "theta", "rho", "phi", "vanna", "vomma", "dual_delta", "dual_gamma",
+)  # fmt: skip
+_COMPUTED = AMERICAN_GREEKS[:9]  # in the order of the kernel
 
 
 def price_rows(
@@ -51,15 +61,29 @@ def price_rows(
     out : ndarray of float64
         Filled; all arrays have one length.
     """
-    from workbench.pricing.american_rows import price_chunk
+    from workbench.pricing.american_rows import price_chunk, two_boundary_rows
     from workbench.pricing.kernels import in_chunks
 
-    tables = tuple(scheme(*size).tables for size in _SCHEMES)
-    arrays = (spot, strike, years, volatility, rate, dividend_yield, is_call)
-    accurate = accuracy == "accurate"
-    in_chunks(
-        price_chunk, out.size, *arrays, accurate, *tables, out, least=_ROWS_WORTH_A_THREAD, multiple=1
+    arrays = (spot, strike, years, volatility, rate, dividend_yield)
+    sizes = {"least": _ROWS_WORTH_A_THREAD, "multiple": 1}
+    left = in_chunks(
+        price_chunk, out.size, *arrays, is_call, accuracy == "accurate", *_tables(), out, **sizes
     )
+    if sum(left):
+        from workbench.pricing.american_double import double_chunk
+
+        marks = np.empty(out.size, np.bool_)
+        two_boundary_rows(spot, years, volatility, rate, dividend_yield, is_call, marks)
+        chosen = [np.ascontiguousarray(array[marks]) for array in (*arrays, is_call)]
+        prices = np.empty(chosen[0].size)
+        tables = two_boundary_tables(*_TWO_BOUNDARIES[accuracy])
+        in_chunks(double_chunk, prices.size, *chosen, tables, prices, least=8, multiple=1)
+        out[marks] = prices
+
+
+@cache
+def _tables() -> tuple[tuple[FloatArray, ...], ...]:
+    return tuple(scheme(*size).tables for size in _SCHEMES)
 
 
 def checked_rows(
@@ -159,27 +183,154 @@ def american_price(
     >>> american_price(36, 40, 1.0, 0.20, rate=0.06, is_call=False).round(4)
     np.float64(4.4867)
     """
-    arguments = {
-        "spot": spot,
-        "strike": strike,
-        "years": years,
-        "volatility": volatility,
-        "rate": rate,
-        "dividend_yield": dividend_yield,
-        "is_call": is_call,
-    }
-    if dividends is not None:
+    arguments = _named(spot, strike, years, volatility, rate, dividend_yield, is_call)
+    if _has_cash(dividends, dividend_model):
         from workbench.pricing.dividends import dividend_price
 
         return dividend_price(
             **arguments, dividends=dividends, dividend_model=dividend_model, accuracy=accuracy
         )
-    if dividend_model is not None:
-        raise PricingInputError("`dividend_model` is given without `dividends`; give both or neither.")
     rows, calls, shape, labels = checked_rows(arguments, accuracy)
     out = np.empty(calls.size)
     price_rows(*rows, calls, accuracy, out)
+    # The European price is the floor by its own formula, to the last digit: it is the price where early
+    # exercise never pays.
     european = black_scholes_price(*rows[:4], rate=rows[4], dividend_yield=rows[5], is_call=calls)
     np.maximum(out, european, out=out)
     price: FloatArray = labels.wrap(out.reshape(shape))
     return price
+
+
+def _named(*values: ArrayLike) -> dict[str, Any]:
+    names = ("spot", "strike", "years", "volatility", "rate", "dividend_yield", "is_call")
+    return dict(zip(names, values, strict=True))
+
+
+def _has_cash(dividends: Dividends | None, dividend_model: str | None) -> bool:
+    if dividends is None and dividend_model is not None:
+        raise PricingInputError("`dividend_model` is given without `dividends`; give both or neither.")
+    return dividends is not None
+
+
+def american_greeks(
+    spot: ArrayLike,
+    strike: ArrayLike,
+    years: ArrayLike,
+    volatility: ArrayLike,
+    *,
+    rate: ArrayLike = 0.0,
+    dividend_yield: ArrayLike = 0.0,
+    is_call: ArrayLike = True,
+    dividends: Dividends | None = None,
+    dividend_model: str | None = None,
+    accuracy: Accuracy = "accurate",
+    greeks: Iterable[str] | None = None,
+    units: Units = "natural",
+) -> dict[str, FloatArray]:
+    """Compute Greeks of American options, and their price, from one solution of the exercise boundary.
+
+    Parameters
+    ----------
+    spot, strike, years, volatility, rate, dividend_yield, is_call, dividends, dividend_model, accuracy
+        As in `american_price`.
+    greeks : names, optional
+        Any of price, delta, gamma, vega, theta, rho, phi, vanna, vomma, dual_delta, dual_gamma (with cash
+        dividends, what `workbench.pricing.dividends` has). Without it: delta, gamma, vega, theta, rho.
+    units : {"natural", "trader"}
+        As in `black_scholes_greeks`.
+
+    Returns
+    -------
+    dict of name to ndarray, in the broadcast shape
+        A missing input (NaN) gives NaN. Where exercise now is best, and on the boundary itself, the option is
+        its payoff: delta is 1 or -1 and what is left is zero.
+
+    Raises
+    ------
+    PricingInputError
+        As `american_price`, or for an unknown name or unit.
+
+    Notes
+    -----
+    With one boundary, delta to vanna are the integral equation differentiated, with the boundary's own
+    derivative by volatility, rate and yield from the Jacobian that found it; theta follows from the
+    differential equation; vomma is a difference of two vegas at volatilities a thousandth apart. With two
+    boundaries, delta and gamma are derivatives of the integral, theta follows from the equation, and what
+    is taken by a parameter is a difference of whole solutions.
+
+    References
+    ----------
+    As for `american_price`.
+
+    Examples
+    --------
+    >>> american_greeks(36, 40, 1.0, 0.20, rate=0.06, is_call=False)["delta"].round(4)
+    np.float64(-0.6968)
+    """
+    arguments = _named(spot, strike, years, volatility, rate, dividend_yield, is_call)
+    factors = factors_of(units)
+    if _has_cash(dividends, dividend_model):
+        from workbench.pricing.dividends import dividend_greeks
+
+        found = dividend_greeks(
+            **arguments,
+            dividends=dividends,
+            dividend_model=dividend_model,
+            accuracy=accuracy,
+            greeks=greeks,
+        )
+        return {name: value * factors[name] if name in factors else value for name, value in found.items()}
+    absent = {
+        name: "it is not computed for American options" for name in GREEKS if name not in AMERICAN_GREEKS
+    }
+    names = names_of(greeks, AMERICAN_GREEKS, FIRST_GREEKS, absent)
+    rows, calls, shape, labels = checked_rows(arguments, accuracy)
+    computed = greek_rows(rows, calls, with_vomma="vomma" in names)
+    moneyness = rows[0] / rows[1]
+    if "dual_delta" in names:
+        computed["dual_delta"] = computed["price"] / rows[1] - moneyness * computed["delta"]
+    if "dual_gamma" in names:
+        computed["dual_gamma"] = moneyness * moneyness * computed["gamma"]
+    return {
+        name: labels.wrap((computed[name] * factors.get(name, 1.0)).reshape(shape), name) for name in names
+    }
+
+
+def greek_rows(rows: list[FloatArray], is_call: BoolArray, *, with_vomma: bool) -> dict[str, FloatArray]:
+    """Compute price and Greeks in natural units of rows that have been checked.
+
+    Parameters
+    ----------
+    rows : list of ndarray
+        Spot, strike, years, volatility, rate and yield, as `checked_rows` gives them.
+    is_call : ndarray of bool
+    with_vomma : bool
+        It costs two solutions more; without it its place holds zeros.
+
+    Returns
+    -------
+    dict of name to ndarray
+    """
+    from workbench.pricing.american_greek_rows import greek_chunk
+    from workbench.pricing.american_rows import NEVER
+    from workbench.pricing.kernels import in_chunks
+
+    out = np.zeros((len(_COMPUTED), is_call.size))
+    kinds = np.zeros(is_call.size, np.int64)
+    _, usual, fine = _tables()
+    double = two_boundary_tables(*_TWO_BOUNDARIES["accurate"])
+    in_chunks(
+        greek_chunk, is_call.size, *rows, is_call, usual, fine, double, with_vomma, kinds, out,
+        least=_ROWS_WORTH_A_THREAD // 2, multiple=1,
+    )  # fmt: skip
+    computed = dict(zip(_COMPUTED, out, strict=True))
+    never = kinds == NEVER
+    if never.any():
+        spot, strike, years, volatility, rate, dividend_yield = (row[never] for row in rows)
+        european = black_scholes_greeks(
+            spot, strike, years, volatility, rate=rate, dividend_yield=dividend_yield,
+            is_call=is_call[never], greeks=_COMPUTED,
+        )  # fmt: skip
+        for name in _COMPUTED:
+            computed[name][never] = european[name]
+    return computed

@@ -8,24 +8,26 @@ import math
 import numpy as np
 
 from workbench.arrays import FloatArray
-from workbench.pricing.american_vectors import LANES, add_row, sum_rows, weighted_rows
+from workbench.pricing.american_vectors import LANES, add_row, blend_rows, fill_row, sum_rows, weighted_rows
 from workbench.pricing.kernels import compiled, exp, fma, log, mills_fraction, use_widest_vectors
 
-_DENSITY = 0.3989422804014327  # 1 / sqrt(2 pi)
-_SMALLEST = 1e-14  # of h^2: below it the polynomial has left the side where the boundary is
+DENSITY = 0.3989422804014327  # 1 / sqrt(2 pi)
+SMALLEST = 1e-14  # of h^2: below it the polynomial has left the side where the boundary is
 _LEAP = 2.0  # one step at most doubles or halves h
 _DEEPEST = 40.0  # of h: no price sees farther
-_ROW = 1024  # most quadrature points of a scheme
+ROW = 1024  # most quadrature points of a scheme
 _TILE = 32
-_MAX_NODES = 32
+MAX_NODES = 32
 # Rows of the workspace, one number for each quadrature point: discount factors with their weights, deviation
 # to the point and its inverse, the node's h, the polynomial there (squared), and what the integrals need.
-_BY_RATE, _BY_YIELD, _DEVIATION, _INVERSE, _HERE, _SQUARE = (_ROW * row for row in range(6))
-_N, _D, _SLOPE_N, _SLOPE_D, _PULL_N, _PULL_D = (_ROW * row for row in range(6, 12))
-# Rows of the workspace, one number for each node: what expiry contributes, and h squared.
-_END_N, _END_D, _END_SLOPE_N, _END_SLOPE_D, _SQUARED = (12 * _ROW + _MAX_NODES * row for row in range(5))
-_SYSTEM = _SQUARED + _MAX_NODES  # the matrix, each row followed by a vector of right sides
-WORKSPACE = _SYSTEM + _MAX_NODES * (_MAX_NODES + LANES)
+BY_RATE, BY_YIELD, DEVIATION, INVERSE, HERE, SQUARE = (ROW * row for row in range(6))
+_N, _D, _SLOPE_N, _SLOPE_D, _PULL_N, _PULL_D = (ROW * row for row in range(6, 12))
+# Rows of the workspace, one number for each node: what expiry contributes, h squared, the error.
+END_N, END_D, _END_SLOPE_N, _END_SLOPE_D, _SQUARED, _ERROR, _DIAGONAL = (
+    12 * ROW + MAX_NODES * row for row in range(7)
+)
+SYSTEM = _DIAGONAL + MAX_NODES  # the matrix, each row followed by a vector of right sides
+WORKSPACE = SYSTEM + MAX_NODES * (MAX_NODES + LANES)
 
 
 @compiled(forceinline=True)
@@ -65,14 +67,16 @@ def guess_boundary(
     gap = max(rate - dividend_yield, 0.03 * rate)
     scale = variance / (8.0 * math.pi * gap * gap * years + 1e-300)
     reach = volatility * math.sqrt(years) / (1.0 - floor)
-    for i in range(nodes.size):
-        x = nodes[i]
-        factor = math.sqrt(log(2.25 + min(scale / (x * x), 1e30))) if steep else 0.9
-        h[i] = -log(floor + (1.0 - floor) * exp(-factor * reach * x))
+    for base in range(0, nodes.size, LANES):
+        x, out = nodes[base : base + LANES], h[base : base + LANES]
+        for m in range(LANES):
+            factor = math.sqrt(log(2.25 + min(scale / (x[m] * x[m]), 1e30))) if steep else 0.9
+            out[m] = -log(floor + (1.0 - floor) * exp(-factor * reach * x[m]))
 
 
 @compiled
 def prepare(
+    n: int,
     years: float,
     volatility: float,
     rate: float,
@@ -86,21 +90,20 @@ def prepare(
     use_widest_vectors()
     points = sines.size
     total = volatility * math.sqrt(years)
-    for i in range(nodes.size):
+    for i in range(n):
         t = years * nodes[i] * nodes[i]
         for k in range(points):
             p = i * points + k
-            work[_SQUARE + p] = t * sines[k] * sines[k]
-            work[_BY_RATE + p] = weights[k] * t * rate
-            work[_BY_YIELD + p] = weights[k] * t * dividend_yield
-            work[_DEVIATION + p] = total * nodes[i] * sines[k]
-    for base in range(0, nodes.size * points, _TILE):
-        tile = work[base : base + 12 * _ROW]
+            work[SQUARE + p] = t * sines[k] * sines[k]
+            work[BY_RATE + p] = work[BY_YIELD + p] = weights[k] * t
+            work[DEVIATION + p] = total * nodes[i] * sines[k]
+    for base in range(0, n * points, _TILE):
+        tile = work[base : base + 12 * ROW]
         for m in range(_TILE):
-            v = tile[_SQUARE + m]
-            tile[_BY_RATE + m] *= exp(-rate * v)
-            tile[_BY_YIELD + m] *= exp(-dividend_yield * v)
-            tile[_INVERSE + m] = 1.0 / tile[_DEVIATION + m]
+            v = tile[SQUARE + m]
+            tile[BY_RATE + m] *= exp(-rate * v)
+            tile[BY_YIELD + m] *= exp(-dividend_yield * v)
+            tile[INVERSE + m] = 1.0 / tile[DEVIATION + m]
 
 
 @compiled
@@ -108,39 +111,35 @@ def interpolate(by_node: FloatArray, h: FloatArray, work: FloatArray) -> None:
     """Fill the square of the boundary's logarithm at every quadrature point, and that of its node."""
     n, points = by_node.shape[0], by_node.shape[2]
     for i in range(n):
-        work[_SQUARED + i] = h[i] * h[i]
-    for i in range(n):
         at = i * points
-        here = work[_HERE + at : _HERE + at + points]
-        for k in range(points):
-            here[k] = h[i]
         for block in range(0, points, LANES):
-            weighted_rows(work, _SQUARE + at + block, work, _SQUARED, n, by_node, n * at + block, points)
+            fill_row(work, HERE + at + block, h[i])
+            weighted_rows(work, SQUARE + at + block, work, _SQUARED, n, by_node, n * at + block, points)
 
 
 @compiled
-def integrands(count: int, lean: float, work: FloatArray) -> None:
+def integrands(count: int, lean: float, rate: float, dividend_yield: float, work: FloatArray) -> None:
     """Fill the terms of both integrals, and their derivatives, at every quadrature point."""
     use_widest_vectors()
     for base in range(0, count, _TILE):
-        tile = work[base : base + 12 * _ROW]
+        tile = work[base : base + 12 * ROW]
         for m in range(_TILE):
-            square = tile[_SQUARE + m]
-            there = math.sqrt(max(square, _SMALLEST))
-            s = tile[_DEVIATION + m]
-            over = tile[_INVERSE + m]
-            dm = fma(there - tile[_HERE + m], over, lean * s)
+            square = tile[SQUARE + m]
+            there = math.sqrt(max(square, SMALLEST))
+            s = tile[DEVIATION + m]
+            over = tile[INVERSE + m]
+            dm = fma(there - tile[HERE + m], over, lean * s)
             dp = dm + s
-            pm = exp(-0.5 * dm * dm) * over * (_DENSITY * tile[_BY_RATE + m])
-            ep = exp(-0.5 * dp * dp) * _DENSITY
+            pm = exp(-0.5 * dm * dm) * over * (DENSITY * rate * tile[BY_RATE + m])
+            ep = exp(-0.5 * dp * dp) * DENSITY
             p, q = mills_fraction(min(abs(dp), 40.0))
             tail = ep * (p / q)
             cdf = tail if dp < 0.0 else 1.0 - tail
-            eq = tile[_BY_YIELD + m]
+            eq = dividend_yield * tile[BY_YIELD + m]
             pp = eq * ep * over
             dn = -pm * dm * over
             dd = pp * (1.0 - dp * over)
-            pull = 1.0 / there if square > _SMALLEST else 0.0
+            pull = 1.0 / there if square > SMALLEST else 0.0
             tile[_N + m] = pm
             tile[_D + m] = eq * cdf + pp
             tile[_SLOPE_N + m] = dn
@@ -164,21 +163,79 @@ def expiry_terms(
     log_limit = math.log(limit_at_expiry(rate, dividend_yield))
     lean = (rate - dividend_yield) / (volatility * volatility) - 0.5
     total = volatility * math.sqrt(years)
-    for i in range(nodes.size):
-        s = total * nodes[i]
-        t = years * nodes[i] * nodes[i]
-        dm = (log_limit - h[i]) / s + lean * s
-        dp = dm + s
-        pm = exp(-0.5 * dm * dm - rate * t) * (_DENSITY / s)
-        ep = exp(-0.5 * dp * dp) * _DENSITY
-        p, q = mills_fraction(min(abs(dp), 40.0))
-        tail = ep * (p / q)
-        cdf = tail if dp < 0.0 else 1.0 - tail
-        eq = exp(-dividend_yield * t)
-        work[_END_N + i] = pm
-        work[_END_D + i] = eq * (cdf + ep / s)
-        work[_END_SLOPE_N + i] = -pm * dm / s
-        work[_END_SLOPE_D + i] = eq * ep / s * (1.0 - dp / s)
+    for base in range(0, nodes.size, LANES):
+        x, here = nodes[base : base + LANES], h[base : base + LANES]
+        out = work[base : base + SYSTEM]
+        for m in range(LANES):
+            s = total * x[m]
+            t = years * x[m] * x[m]
+            over = 1.0 / s
+            dm = (log_limit - here[m]) * over + lean * s
+            dp = dm + s
+            pm = exp(-0.5 * dm * dm - rate * t) * (DENSITY * over)
+            ep = exp(-0.5 * dp * dp) * DENSITY
+            p, q = mills_fraction(min(abs(dp), 40.0))
+            tail = ep * (p / q)
+            cdf = tail if dp < 0.0 else 1.0 - tail
+            eq = exp(-dividend_yield * t)
+            out[END_N + m] = pm
+            out[END_D + m] = eq * (cdf + ep * over)
+            out[_END_SLOPE_N + m] = -pm * dm * over
+            out[_END_SLOPE_D + m] = eq * ep * over * (1.0 - dp * over)
+            out[_SQUARED + m] = here[m] * here[m]
+
+
+@compiled
+def assemble(
+    years: float,
+    volatility: float,
+    rate: float,
+    dividend_yield: float,
+    tables: tuple[FloatArray, ...],
+    h: FloatArray,
+    work: FloatArray,
+) -> None:
+    """Fill the system of Newton's method at `h`: derivatives by half of h squared, and the first right side.
+
+    The equation is that of smooth pasting (ALO's system A) in logarithms, log B = log(N / D): zero is
+    log(N / D) - log(limit) + h. `work` is a workspace as `prepare` left it.
+    """
+    use_widest_vectors()
+    nodes, by_node, by_point = tables[0], tables[3], tables[4]
+    n, points, width = by_node.shape[0], by_node.shape[2], by_point.shape[2]
+    row, blocks = width + LANES, points // LANES
+    log_limit = math.log(limit_at_expiry(rate, dividend_yield))
+    lean = (rate - dividend_yield) / (volatility * volatility) - 0.5
+    expiry_terms(years, volatility, rate, dividend_yield, nodes, h, work)
+    interpolate(by_node, h, work)
+    integrands(n * points, lean, rate, dividend_yield, work)
+    for i in range(n):
+        at = i * points
+        work[END_N + i] += sum_rows(work, _N + at, blocks)
+        work[END_D + i] += sum_rows(work, _D + at, blocks)
+        work[_END_SLOPE_N + i] += sum_rows(work, _SLOPE_N + at, blocks)
+        work[_END_SLOPE_D + i] += sum_rows(work, _SLOPE_D + at, blocks)
+    for base in range(0, width, LANES):
+        out, here = work[base : base + SYSTEM], h[base : base + LANES]
+        for m in range(LANES):
+            # A sum out of reach of logarithms: pull the node, and let the next step see.
+            numerator, denominator = max(out[END_N + m], 1e-280), max(out[END_D + m], 1e-280)
+            by_n, by_d = 1.0 / numerator, 1.0 / denominator
+            out[_ERROR + m] = log_limit - here[m] - log(max(numerator * by_d, 1e-280))
+            slope = 1.0 - out[_END_SLOPE_N + m] * by_n + out[_END_SLOPE_D + m] * by_d
+            out[_DIAGONAL + m] = slope / here[m]
+            out[END_N + m] = by_n
+            out[END_D + m] = by_d
+    for i in range(n):
+        at, start = i * points, SYSTEM + i * row
+        by_n, by_d = work[END_N + i], work[END_D + i]
+        for block in range(at, at + points, LANES):
+            blend_rows(work, _N + block, by_n, _PULL_N + block, -by_d, _PULL_D + block)
+        for block in range(0, width, LANES):
+            weighted_rows(work, start + block, work, _N + at, points, by_point, at * width + block, width)
+        fill_row(work, start + width, 0.0)
+        work[start + width] = work[_ERROR + i]
+        work[start + i] += work[_DIAGONAL + i]
 
 
 @compiled
@@ -191,52 +248,25 @@ def newton_step(
     h: FloatArray,
     work: FloatArray,
 ) -> float:
-    """Move `h` one step of Newton's method; return the largest change of the boundary, relative to its limit.
-
-    The equation is that of smooth pasting (ALO's system A) in logarithms: log B = log(N / D), with all
-    derivatives of N and D by the boundary's values at the nodes. `work` is a workspace as `prepare` left it.
-    """
+    """Move `h` one step of Newton's method; return the largest change of the boundary, relative to its limit."""
     use_widest_vectors()
-    nodes, by_node, by_point = tables[0], tables[3], tables[4]
-    n, points, width = nodes.size, by_node.shape[2], by_point.shape[2]
+    n, width = tables[3].shape[0], tables[4].shape[2]
     row = width + LANES
-    log_limit = math.log(limit_at_expiry(rate, dividend_yield))
-    lean = (rate - dividend_yield) / (volatility * volatility) - 0.5
-    expiry_terms(years, volatility, rate, dividend_yield, nodes, h, work)
-    interpolate(by_node, h, work)
-    integrands(n * points, lean, work)
-    for i in range(n):
-        numerator, denominator = work[_END_N + i], work[_END_D + i]
-        slope_n, slope_d = work[_END_SLOPE_N + i], work[_END_SLOPE_D + i]
-        at, blocks = i * points, points // LANES
-        numerator += sum_rows(work, _N + at, blocks)
-        denominator += sum_rows(work, _D + at, blocks)
-        slope_n += sum_rows(work, _SLOPE_N + at, blocks)
-        slope_d += sum_rows(work, _SLOPE_D + at, blocks)
-        # A quotient out of reach of logarithms: pull the node, and let the next step see.
-        numerator, denominator = max(numerator, 1e-280), max(denominator, 1e-280)
-        by_n, by_d = 1.0 / numerator, 1.0 / denominator
-        start = _SYSTEM + i * row
-        for p in range(at, at + points):
-            work[_N + p] = by_n * work[_PULL_N + p] - by_d * work[_PULL_D + p]
-        for block in range(0, width, LANES):
-            weighted_rows(work, start + block, work, _N + at, points, by_point, at * width + block, width)
-        for j in range(n):
-            work[start + j] *= h[j]
-        for m in range(LANES):
-            work[start + width + m] = 0.0
-        work[start + i] += 1.0 - slope_n * by_n + slope_d * by_d
-        work[start + width] = log_limit - h[i] - math.log(numerator * by_d)
+    assemble(years, volatility, rate, dividend_yield, tables, h, work)
     solve_system(n, width, work)
+    for i in range(n):
+        work[_ERROR + i] = work[SYSTEM + i * row + width]
+    for base in range(0, width, LANES):
+        out, here = work[base : base + SYSTEM], h[base : base + LANES]
+        for m in range(LANES):
+            old = here[m]
+            new = min(max(old + out[_ERROR + m] / old, old / _LEAP), old * _LEAP, _DEEPEST)
+            usable = new > 0.0  # false for NaN too
+            out[_ERROR + m] = abs(new - old) * exp(-min(new, old)) if usable else 1.0
+            here[m] = new if usable else old
     change = 0.0
     for i in range(n):
-        old = h[i]
-        new = old + work[_SYSTEM + i * row + width]
-        new = min(max(new, old / _LEAP), old * _LEAP, _DEEPEST)
-        if not new > 0.0:
-            new = old
-        change = max(change, abs(new - old) * math.exp(-min(new, old)))
-        h[i] = new
+        change = max(change, work[_ERROR + i])
     return change
 
 
@@ -249,24 +279,22 @@ def solve_system(n: int, width: int, work: FloatArray) -> None:
     use_widest_vectors()
     row = width + LANES
     for column in range(n):
-        top = _SYSTEM + column * row
+        top = SYSTEM + column * row
         inverse = 1.0 / work[top + column]
         first = column // LANES * LANES
         for r in range(column + 1, n):
-            start = _SYSTEM + r * row
+            start = SYSTEM + r * row
             factor = -work[start + column] * inverse
             for block in range(first, row, LANES):
                 add_row(work, start + block, factor, work, top + block)
     for back in range(n):
         r = n - 1 - back
-        start = _SYSTEM + r * row
-        for j in range(r + 1, n):
-            factor = -work[start + j]
-            below = _SYSTEM + j * row + width
-            add_row(work, start + width, factor, work, below)
-        inverse = 1.0 / work[start + r]
-        for m in range(LANES):
-            work[start + width + m] *= inverse
+        here = SYSTEM + r * row
+        inverse = 1.0 / work[here + r]
+        blend_rows(work, here + width, inverse, here + width, 0.0, here + width)
+        for j in range(r):
+            start = SYSTEM + j * row
+            add_row(work, start + width, -work[start + r], work, here + width)
 
 
 @compiled
@@ -282,7 +310,8 @@ def solve_boundary(
     tolerance: float,
 ) -> float:
     """Improve `h` until a step changes the boundary by less than `tolerance`; return the last change."""
-    prepare(years, volatility, rate, dividend_yield, tables[0], tables[1], tables[2], work)
+    n = tables[3].shape[0]
+    prepare(n, years, volatility, rate, dividend_yield, tables[0], tables[1], tables[2], work)
     change = math.inf
     for _ in range(steps):
         change = newton_step(years, volatility, rate, dividend_yield, tables, h, work)

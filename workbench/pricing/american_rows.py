@@ -9,8 +9,14 @@ from workbench.pricing.american_boundary import guess_boundary, limit_at_expiry,
 from workbench.pricing.american_value import PREMIUM_WORKSPACE, european_put, exercise_premium
 from workbench.pricing.kernels import compiled
 
-# Which rule a put follows, from its rates alone.
-NEVER, ONE_BOUNDARY, TWO_BOUNDARIES = 0, 1, 2
+# Which rule a put follows: the first three from its rates alone.
+NEVER, ONE_BOUNDARY, TWO_BOUNDARIES, CERTAIN, MISSING = range(5)
+_NO_DEVIATION = 1e-12  # of volatility times root of time: less is none
+
+# Difficulties up to which the schemes serve, measured against finer ones on random options.
+_QUICK_UP_TO, _USUAL_UP_TO, _BEND = 4.0, 8.0, 3.0
+_STEPS = 8
+_TOLERANCE = 2e-4  # of the last step: Newton's method squares it, and the price sees little of that
 
 
 @compiled
@@ -19,6 +25,17 @@ def regime(rate: float, dividend_yield: float) -> int:
     if rate > 0.0 or (rate == 0.0 and dividend_yield < 0.0):
         return ONE_BOUNDARY
     return TWO_BOUNDARIES if dividend_yield < rate else NEVER
+
+
+@compiled(forceinline=True)
+def difficulty(years: float, volatility: float, rate: float, dividend_yield: float) -> float:
+    """Return how much the boundary and its integrals ask of a scheme.
+
+    Drift against volatility over the life narrows the integrands; very much volatility bends the boundary.
+    """
+    drift = max(abs(rate), abs(dividend_yield), abs(rate - dividend_yield))
+    root = math.sqrt(years)
+    return max(drift * root / volatility, _BEND * volatility * root)
 
 
 @compiled
@@ -40,28 +57,47 @@ def one_boundary_put(
     volatility: float,
     rate: float,
     dividend_yield: float,
-    coarse: tuple[FloatArray, ...],
-    middle: tuple[FloatArray, ...],
+    quick: tuple[FloatArray, ...],
+    usual: tuple[FloatArray, ...],
     fine: tuple[FloatArray, ...],
     accurate: bool,
     h: FloatArray,
     work: FloatArray,
 ) -> float:
-    european = european_put(spot, years, volatility, rate, dividend_yield)
+    """Return a put with one boundary, by the scheme that its difficulty and the accuracy call for."""
+    hard = difficulty(years, volatility, rate, dividend_yield)
+    tables = usual
+    if not accurate and hard < _QUICK_UP_TO:
+        tables = quick
+    if hard > (_USUAL_UP_TO if accurate else 2.0 * _USUAL_UP_TO):
+        tables = fine
+    n = tables[3].shape[0]
+    tolerance = _TOLERANCE if accurate else 10.0 * _TOLERANCE
+    guess_boundary(years, volatility, rate, dividend_yield, tables[0], h)
+    change = solve_boundary(
+        years, volatility, rate, dividend_yield, tables, h, work, _STEPS, tolerance
+    )
+    if not change < tolerance:
+        tables = fine
+        n = tables[3].shape[0]
+        guess_boundary(years, volatility, rate, dividend_yield, tables[0], h)
+        solve_boundary(years, volatility, rate, dividend_yield, tables, h, work, 3 * _STEPS, tolerance)
     intrinsic = 1.0 - spot
-    tables = middle if accurate else coarse
-    n = tables[0].size
-    guess_boundary(years, volatility, rate, dividend_yield, tables[0], h[:n])
-    solve_boundary(years, volatility, rate, dividend_yield, tables, h[:n], work, 8, 1e-5 if accurate else 1e-3)
-    if log_ratio(spot, rate, dividend_yield) + h[n - 1] <= 0.0:
+    if math.log(spot / limit_at_expiry(rate, dividend_yield)) + h[n - 1] <= 0.0:
         return intrinsic
-    premium = exercise_premium(spot, years, volatility, rate, dividend_yield, tables, h[:n], work)
+    premium = exercise_premium(spot, years, volatility, rate, dividend_yield, tables, h, work)
+    european = european_put(spot, years, volatility, rate, dividend_yield)
     return max(european + max(premium, 0.0), intrinsic)
 
 
-@compiled
-def log_ratio(spot: float, rate: float, dividend_yield: float) -> float:
-    return math.log(spot / limit_at_expiry(rate, dividend_yield))
+@compiled(forceinline=True)
+def row_kind(moneyness: float, years: float, volatility: float, rate: float, dividend_yield: float) -> int:
+    """Return which rule a put on a strike of 1 follows."""
+    if math.isnan(moneyness + years + volatility + rate + dividend_yield):
+        return MISSING
+    if volatility * math.sqrt(years) < _NO_DEVIATION:
+        return CERTAIN
+    return regime(rate, dividend_yield)
 
 
 @compiled
@@ -76,29 +112,51 @@ def price_chunk(
     dividend_yield: FloatArray,
     is_call: BoolArray,
     accurate: bool,
-    coarse: tuple[FloatArray, ...],
-    middle: tuple[FloatArray, ...],
+    quick: tuple[FloatArray, ...],
+    usual: tuple[FloatArray, ...],
     fine: tuple[FloatArray, ...],
     out: FloatArray,
-) -> None:
-    """Price rows `start` to `stop`; a call is the put with spot and strike, rate and yield exchanged."""
+) -> int:
+    """Price rows `start` to `stop`; return how many have two boundaries, which are left as they are.
+
+    A call is the put with spot and strike, rate and yield exchanged.
+    """
     work = np.zeros(PREMIUM_WORKSPACE)
-    h = np.empty(64)
+    h = np.full(64, 0.1)
+    left = 0
     for i in range(start, stop):
         if is_call[i]:
             scale, moneyness, r, q = spot[i], strike[i] / spot[i], dividend_yield[i], rate[i]
         else:
             scale, moneyness, r, q = strike[i], spot[i] / strike[i], rate[i], dividend_yield[i]
         t, v = years[i], volatility[i]
-        if math.isnan(moneyness + t + v + r + q):
-            out[i] = math.nan
-        elif v * math.sqrt(t) < 1e-12:
+        kind = row_kind(moneyness, t, v, r, q)
+        if kind == ONE_BOUNDARY:
+            out[i] = scale * one_boundary_put(
+                moneyness, t, v, r, q, quick, usual, fine, accurate, h, work
+            )
+        elif kind == NEVER:
+            out[i] = scale * max(european_put(moneyness, t, v, r, q), 1.0 - moneyness)
+        elif kind == CERTAIN:
             out[i] = scale * certain_put(moneyness, t, r, q)
+        elif kind == MISSING:
+            out[i] = math.nan
         else:
-            kind = regime(r, q)
-            if kind == NEVER:
-                out[i] = scale * european_put(moneyness, t, v, r, q)
-            else:
-                out[i] = scale * one_boundary_put(
-                    moneyness, t, v, r, q, coarse, middle, fine, accurate, h, work
-                )
+            left += 1
+    return left
+
+
+@compiled
+def two_boundary_rows(
+    spot: FloatArray,
+    years: FloatArray,
+    volatility: FloatArray,
+    rate: FloatArray,
+    dividend_yield: FloatArray,
+    is_call: BoolArray,
+    out: BoolArray,
+) -> None:
+    """Mark the rows that have two boundaries."""
+    for i in range(out.size):
+        r, q = (dividend_yield[i], rate[i]) if is_call[i] else (rate[i], dividend_yield[i])
+        out[i] = row_kind(spot[i], years[i], volatility[i], r, q) == TWO_BOUNDARIES

@@ -23,7 +23,7 @@ class Scheme:
     tables : tuple of ndarray
         What the kernels read, in this order:
 
-        - nodes, n: roots of time to expiry at which the boundary is known, as a share of the longest;
+        - nodes, n up to a whole number of lanes: roots of time to expiry at which the boundary is known, as a share of the longest;
         - sines and weights, l each: with ``v = t sin^2`` the time to an exercise, ``sum(weights f(v)) t``
           integrates f over times 0 to t;
         - by_node, (n, n, l): the boundary's polynomial at every quadrature point as a sum over nodes;
@@ -94,7 +94,7 @@ def scheme(n: int, quadrature: int, premium: int) -> Scheme:
         tuple(
             np.ascontiguousarray(table)
             for table in (
-                nodes,
+                np.pad(nodes, (0, width - n), constant_values=1.0),
                 np.sin(angle),
                 weight * 2 * np.sin(angle) * np.cos(angle),
                 by_point.transpose(0, 2, 1),
@@ -103,6 +103,47 @@ def scheme(n: int, quadrature: int, premium: int) -> Scheme:
                 *_gauss_legendre(premium),
             )
         )
+    )
+
+
+@cache
+def two_boundary_tables(steps: int, quadrature: int, premium: int) -> tuple[FloatArray, ...]:
+    """Build what the kernels for two boundaries read.
+
+    Parameters
+    ----------
+    steps : int
+        Even steps of the root of time.
+    quadrature, premium : int
+        Points of the integrals at each step and of the price.
+
+    Returns
+    -------
+    sines, weights : ndarray, (quadrature,)
+        As of `Scheme`.
+    starts, stencils : ndarray, (steps + 1, quadrature) and (steps + 1, quadrature, 4)
+        First node and weights of the cubic through four steps, no later one than the step itself.
+    premium_nodes, premium_weights : ndarray, (premium,)
+    """
+    angle, weight = _gauss_legendre(quadrature)
+    angle, weight = angle * np.pi / 2, weight * np.pi / 2
+    step = np.arange(steps + 1)[:, None]
+    place = step * np.cos(angle)
+    order = np.minimum(step, 3)
+    starts = np.clip(np.floor(place) - 1, 0, step - order)
+    stencils = np.zeros((*place.shape, 4))
+    for j in range(4):
+        product = np.where(j <= order, 1.0, 0.0) * np.ones_like(place)
+        for k in range(4):
+            if k != j:
+                product *= np.where(k <= order, (place - starts - k) / (j - k), 1.0)
+        stencils[..., j] = product
+    return (
+        np.sin(angle),
+        weight * 2 * np.sin(angle) * np.cos(angle),
+        starts,
+        stencils,
+        *_gauss_legendre(premium),
     )
 
 

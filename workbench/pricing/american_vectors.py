@@ -94,6 +94,36 @@ def _typed_add_row(typing_context, target, place, factor, source, start):  # typ
     return types.none(target, types.int64, types.float64, source, types.int64), code
 
 
+def _typed_blend_rows(typing_context, target, place, a, first, b, second):  # type: ignore[no-untyped-def]
+    """Write ``a`` times the eight numbers at `first` plus ``b`` times those at `second`, all in `target`."""
+    if not _is_flat(target):
+        return None
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target, place, a, first, b, second = arguments
+        data = _start(context, builder, signature.args[0], target)
+        total = builder.fmul(_spread(builder, b), _read(builder, data, second))
+        total = _multiply_add(builder, _spread(builder, a), _read(builder, data, first), total)
+        _write(builder, total, data, place)
+        return context.get_dummy_value()
+
+    index, number = types.int64, types.float64
+    return types.none(target, index, number, index, number, index), code
+
+
+def _typed_fill_row(typing_context, target, place, value):  # type: ignore[no-untyped-def]
+    """Write one number to eight places."""
+    if not _is_flat(target):
+        return None
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target, place, value = arguments
+        _write(builder, _spread(builder, value), _start(context, builder, signature.args[0], target), place)
+        return context.get_dummy_value()
+
+    return types.none(target, types.int64, types.float64), code
+
+
 def _typed_polynomial(typing_context, target, place, coefficients, first, count, argument):  # type: ignore[no-untyped-def]
     """Sum a Chebyshev series at eight arguments: those at `argument` of `target`, to its `place`.
 
@@ -154,5 +184,7 @@ def _typed_sum_rows(typing_context, source, start, count):  # type: ignore[no-un
 
 weighted_rows = intrinsic(_typed_weighted_rows)
 add_row = intrinsic(_typed_add_row)
+fill_row = intrinsic(_typed_fill_row)
+blend_rows = intrinsic(_typed_blend_rows)
 polynomial = intrinsic(_typed_polynomial)
 sum_rows = intrinsic(_typed_sum_rows)

@@ -1,0 +1,454 @@
+"""American puts that are exercised between two boundaries; strike 1 throughout.
+
+With a rate below zero and a yield below the rate, exercise earns the yield's loss and costs the rate's
+gain, and pays only while the share is worth more than rate / yield. The upper boundary leaves the strike
+and falls, the lower leaves rate / yield and rises, with the time that is left. Where the volatility is
+above ``sqrt(-2 yield) - sqrt(-2 rate)`` they meet, and with more time than that nobody exercises.
+
+The boundaries are followed from expiry in even steps of the root of time. Their middle and the square of
+their distance, in logarithms, are smooth also where they meet; at each step the two conditions of smooth
+pasting are solved for both, given all that was found before.
+"""
+
+import math
+
+import numpy as np
+
+from workbench.arrays import BoolArray, FloatArray
+from workbench.pricing.american_value import european_put
+from workbench.pricing.kernels import compiled, exp, log, normal_cdf, use_widest_vectors
+
+_DENSITY = 0.3989422804014327
+_NEWTON_STEPS = 12
+_CLOSE = 1e-9  # of a step, in deviations
+_CHORD = 1e-4
+_NUDGE = 1e-5
+_FINDINGS = 12  # times that the steps are shortened to the time at which the boundaries meet
+_SHORT = 0.75  # share of the steps below which they are
+_POINTS = 64  # most points of an integral
+# Rows of the workspace: sines, weights, time to exercise, both boundaries at the points, and the terms.
+_SINE, _WEIGHT, _TIME, _UPPER, _LOWER, _TERM = (_POINTS * row for row in range(6))
+DOUBLE_WORKSPACE = 6 * _POINTS
+
+
+@compiled(forceinline=True)
+def _slope_terms(
+    log_spot: float, years: float, volatility: float, rate: float, dividend_yield: float,
+    v: float, upper: float, lower: float,
+) -> float:  # fmt: skip
+    """Return the delta of what exercise after time `v` earns."""
+    s = volatility * math.sqrt(v)
+    over = 1.0 / s
+    shift = log_spot + (rate - dividend_yield) * v
+    du = (shift - upper) * over - 0.5 * s
+    dl = (shift - lower) * over - 0.5 * s
+    kernel_u = exp(-0.5 * du * du) * (dividend_yield * exp(upper) - rate)
+    kernel_l = exp(-0.5 * dl * dl) * (dividend_yield * exp(lower) - rate)
+    first = exp(-rate * v - log_spot) * (kernel_u - kernel_l) * (_DENSITY * over)
+    second = dividend_yield * exp(-dividend_yield * v) * (normal_cdf(-du - s) - normal_cdf(-dl - s))
+    return first - second
+
+
+@compiled
+def boundaries_at(
+    starts: FloatArray, stencils: FloatArray, middle: FloatArray, square: FloatArray, work: FloatArray
+) -> None:
+    """Fill the logarithms of both boundaries at the quadrature points of a step."""
+    for k in range(starts.size):
+        a = int(starts[k])
+        m = d = 0.0
+        for j in range(4):
+            w = stencils[k, j]
+            if w != 0.0:
+                m += w * middle[a + j]
+                d += w * square[a + j]
+        half = 0.5 * math.sqrt(max(d, 0.0))
+        work[_UPPER + k] = m + half
+        work[_LOWER + k] = m - half
+
+
+@compiled
+def slope_error(
+    log_spot: float,
+    years: float,
+    volatility: float,
+    rate: float,
+    dividend_yield: float,
+    points: int,
+    work: FloatArray,
+) -> float:
+    """Return one plus the option's delta, which is zero at a boundary."""
+    use_widest_vectors()
+    for base in range(0, points, 8):
+        tile = work[base : base + DOUBLE_WORKSPACE]
+        for m in range(8):
+            sine = tile[_SINE + m]
+            tile[_TERM + m] = tile[_WEIGHT + m] * _slope_terms(
+                log_spot, years, volatility, rate, dividend_yield,
+                years * sine * sine, tile[_UPPER + m], tile[_LOWER + m],
+            )  # fmt: skip
+    error = 0.0
+    for k in range(points):
+        error += work[_TERM + k]
+    total = volatility * math.sqrt(years)
+    dp = (log_spot + (rate - dividend_yield) * years) / total + 0.5 * total
+    return 1.0 - math.exp(-dividend_yield * years) * normal_cdf(-dp) + years * error
+
+
+@compiled
+def slope_errors(
+    upper: float,
+    lower: float,
+    step: int,
+    years: float,
+    volatility: float,
+    rate: float,
+    dividend_yield: float,
+    starts: FloatArray,
+    stencils: FloatArray,
+    middle: FloatArray,
+    square: FloatArray,
+    work: FloatArray,
+) -> tuple[float, float]:
+    """Put a pair of boundaries at a step and return the error of smooth pasting at each."""
+    middle[step], square[step] = 0.5 * (upper + lower), (upper - lower) ** 2
+    boundaries_at(starts[step], stencils[step], middle, square, work)
+    points = starts.shape[1]
+    return (
+        slope_error(upper, years, volatility, rate, dividend_yield, points, work),
+        slope_error(lower, years, volatility, rate, dividend_yield, points, work),
+    )
+
+
+@compiled
+def find_pair(
+    step: int,
+    years: float,
+    volatility: float,
+    rate: float,
+    dividend_yield: float,
+    starts: FloatArray,
+    stencils: FloatArray,
+    middle: FloatArray,
+    square: FloatArray,
+    work: FloatArray,
+) -> bool:
+    """Solve for both boundaries at a step, from the guess that stands there; say whether there are two."""
+    half = 0.5 * math.sqrt(max(square[step], 0.0))
+    upper, lower = middle[step] + half, middle[step] - half
+    deviation = volatility * math.sqrt(years)
+    nudge = min(_NUDGE * deviation, 0.01 * (upper - lower))
+    largest = math.inf
+    uu = ul = lu = ll = 0.0
+    for _ in range(_NEWTON_STEPS):
+        eu, el = slope_errors(
+            upper, lower, step, years, volatility, rate, dividend_yield, starts, stencils, middle, square, work
+        )
+        # Close by, the derivatives of the step before serve again.
+        if not largest < _CHORD * deviation:
+            uu, lu = slope_errors(
+                upper + nudge, lower, step, years, volatility, rate, dividend_yield, starts, stencils,
+                middle, square, work,
+            )  # fmt: skip
+            ul, ll = slope_errors(
+                upper, lower + nudge, step, years, volatility, rate, dividend_yield, starts, stencils,
+                middle, square, work,
+            )  # fmt: skip
+            uu, lu, ul, ll = (uu - eu) / nudge, (lu - el) / nudge, (ul - eu) / nudge, (ll - el) / nudge
+        determinant = uu * ll - ul * lu
+        change_u = -(ll * eu - ul * el) / determinant
+        change_l = -(uu * el - lu * eu) / determinant
+        largest = max(abs(change_u), abs(change_l))
+        if not largest < 1e3:
+            return False
+        # No step may carry one boundary to the other, or the upper above the strike.
+        room = 0.4 * (upper - lower)
+        damping = min(1.0, room / largest) if largest > 0.0 else 1.0
+        upper, lower = min(upper + damping * change_u, -1e-9), lower + damping * change_l
+        if largest < _CLOSE * deviation:
+            break
+    middle[step], square[step] = 0.5 * (upper + lower), (upper - lower) ** 2
+    return largest < 1e-5 * deviation
+
+
+@compiled
+def extrapolate(values: FloatArray, step: int) -> float:
+    """Continue even steps by the cubic (or what there is) through the last ones."""
+    if step >= 4:
+        return 4.0 * values[step - 1] - 6.0 * values[step - 2] + 4.0 * values[step - 3] - values[step - 4]
+    if step == 3:
+        return 3.0 * values[2] - 3.0 * values[1] + values[0]
+    if step == 2:
+        return 2.0 * values[1] - values[0]
+    return values[0]
+
+
+@compiled
+def at_step(values: FloatArray, place: float, last: int) -> float:
+    """Interpolate between even steps by the cubic through the four nearest of 0 to `last`."""
+    order = min(3, last)
+    a = max(min(int(place) - 1, last - order), 0)
+    total = 0.0
+    for j in range(order + 1):
+        w = 1.0
+        for k in range(order + 1):
+            if k != j:
+                w *= (place - (a + k)) / (j - k)
+        total += w * values[a + j]
+    return total
+
+
+@compiled
+def follow_boundaries(
+    years: float,
+    volatility: float,
+    rate: float,
+    dividend_yield: float,
+    starts: FloatArray,
+    stencils: FloatArray,
+    middle: FloatArray,
+    square: FloatArray,
+    work: FloatArray,
+) -> tuple[int, float]:
+    """Fill both boundaries at even steps of the root of time up to `years`.
+
+    Returns
+    -------
+    last : int
+        The last step that can be read; beyond the meeting it is extrapolated.
+    meeting : float
+        Time to expiry, in steps of its root, at which they meet; infinite if not before `years`.
+    """
+    steps = starts.shape[0] - 1
+    log_limit = math.log(rate / dividend_yield)
+    middle[0], square[0] = 0.5 * log_limit, log_limit * log_limit
+    for step in range(1, steps + 1):
+        t = years * (step / steps) ** 2
+        if step == 1:
+            deviation = volatility * math.sqrt(t)
+            upper, lower = -1.5 * deviation, log_limit + 0.6 * deviation
+            if upper <= lower:
+                return 0, 0.5
+            middle[1], square[1] = 0.5 * (upper + lower), (upper - lower) ** 2
+        else:
+            middle[step] = extrapolate(middle, step)
+            square[step] = extrapolate(square, step)
+        if square[step] > 0.0 and find_pair(
+            step, t, volatility, rate, dividend_yield, starts, stencils, middle, square, work
+        ):
+            continue
+        if step < 4:
+            return 0, step - 0.5
+        for more in range(2):
+            middle[step + more] = extrapolate(middle, step + more)
+            square[step + more] = extrapolate(square, step + more)
+        low, high = float(step - 1), float(step + 1)
+        if square[step] <= 0.0:
+            high = float(step)
+        elif square[step + 1] > 0.0:
+            return step, float(step)
+        for _ in range(50):
+            half = 0.5 * (low + high)
+            if at_step(square, half, step + 1) > 0.0:
+                low = half
+            else:
+                high = half
+        return step + 1, low
+    return steps, math.inf
+
+
+@compiled
+def solve_two_boundaries(
+    years: float,
+    volatility: float,
+    rate: float,
+    dividend_yield: float,
+    sines: FloatArray,
+    weights: FloatArray,
+    starts: FloatArray,
+    stencils: FloatArray,
+    middle: FloatArray,
+    square: FloatArray,
+    work: FloatArray,
+) -> tuple[float, int, float]:
+    """Find both boundaries as far as there are two, with steps as short as that calls for.
+
+    Returns
+    -------
+    horizon : float
+        Time to expiry of the last of the even steps, years.
+    last, meeting
+        As from `follow_boundaries`.
+    """
+    steps = starts.shape[0] - 1
+    for k in range(sines.size):
+        work[_SINE + k], work[_WEIGHT + k] = sines[k], weights[k]
+    # The boundaries close in by some deviations of the share; where that is soon, begin with little more.
+    apart = math.log(rate / dividend_yield) / volatility
+    horizon = min(years, apart * apart)
+    longest = years
+    last, meeting = 0, 0.0
+    for _ in range(_FINDINGS):
+        last, meeting = follow_boundaries(
+            horizon, volatility, rate, dividend_yield, starts, stencils, middle, square, work
+        )
+        if meeting == math.inf:
+            if horizon >= years:
+                break
+            horizon = min(4.0 * horizon, 0.5 * (horizon + longest)) if longest < years else min(4.0 * horizon, years)
+        elif last > 0 and meeting > _SHORT * steps:
+            break
+        else:
+            longest = horizon
+            horizon *= (1.05 * meeting / steps) ** 2 if last > 0 else 0.25
+    return horizon, last, meeting
+
+
+@compiled
+def between_boundaries(
+    log_spot: float, years: float, horizon: float, last: int, meeting: float, steps: int,
+    middle: FloatArray, square: FloatArray,
+) -> bool:  # fmt: skip
+    """Say whether a put is exercised now."""
+    if last == 0 or math.sqrt(years / horizon) * steps > meeting:
+        return False
+    place = math.sqrt(years / horizon) * steps
+    half = 0.5 * math.sqrt(max(at_step(square, place, last), 0.0))
+    return abs(log_spot - at_step(middle, place, last)) <= half
+
+
+@compiled
+def two_boundary_points(
+    log_spot: float,
+    years: float,
+    volatility: float,
+    horizon: float,
+    last: int,
+    meeting: float,
+    steps: int,
+    middle: FloatArray,
+    square: FloatArray,
+    nodes: FloatArray,
+    weights: FloatArray,
+    work: FloatArray,
+) -> None:
+    """Fill time to exercise, weight and both boundaries at the points of the premium's integral."""
+    reach = min(math.sqrt(years / horizon) * steps, meeting)
+    known = horizon * (reach / steps) ** 2
+    wait = max(years - known, 0.0)
+    half = 0.5 * math.sqrt(max(at_step(square, reach, last), 0.0))
+    distance = abs(abs(log_spot - at_step(middle, reach, last)) - half) / volatility
+    c = max(0.5 * math.sqrt((distance * distance + wait) / known), 1e-7)
+    width = log(1.0 / c + math.sqrt(1.0 + 1.0 / (c * c)))
+    for k in range(nodes.size):
+        e = math.exp(nodes[k] * width)
+        y = 0.5 * c * (e - 1.0 / e)
+        slope = 0.5 * c * (e + 1.0 / e) * width * weights[k]
+        share = 1.0 / (1.0 + y * y)
+        sine, cosine = 2.0 * y * share, (1.0 - y * y) * share
+        work[_TIME + k] = wait + known * sine * sine
+        work[_WEIGHT + k] = 4.0 * known * sine * cosine * share * slope
+        place = reach * cosine
+        middle_there = at_step(middle, place, last)
+        half = 0.5 * math.sqrt(max(at_step(square, place, last), 0.0))
+        work[_UPPER + k], work[_LOWER + k] = middle_there + half, middle_there - half
+
+
+@compiled
+def two_boundary_premium(
+    log_spot: float,
+    volatility: float,
+    rate: float,
+    dividend_yield: float,
+    points: int,
+    work: FloatArray,
+    results: FloatArray,
+) -> None:
+    """Add to price, delta and gamma what exercise between the boundaries is worth."""
+    spot = math.exp(log_spot)
+    for k in range(points):
+        v = work[_TIME + k]
+        s = volatility * math.sqrt(v)
+        over = 1.0 / s
+        shift = log_spot + (rate - dividend_yield) * v
+        price = slope = curve = 0.0
+        for side in range(2):
+            edge = work[_UPPER + k] if side == 0 else work[_LOWER + k]
+            sign = 1.0 if side == 0 else -1.0
+            dm = (shift - edge) * over - 0.5 * s
+            below_p = dividend_yield * exp(-dividend_yield * v) * normal_cdf(-dm - s)
+            kernel = exp(-0.5 * dm * dm - rate * v) * (_DENSITY * over)
+            paid = dividend_yield * exp(edge) * kernel
+            pull = rate * kernel - paid
+            price += sign * (rate * exp(-rate * v) * normal_cdf(-dm) - spot * below_p)
+            slope -= sign * (pull / spot + below_p)
+            curve += sign * (pull * (1.0 + dm * over) + paid)
+        w = work[_WEIGHT + k]
+        results[0] += w * price
+        results[1] += w * slope
+        results[2] += w * curve / (spot * spot)
+
+
+@compiled
+def two_boundary_put(
+    spot: float,
+    years: float,
+    volatility: float,
+    rate: float,
+    dividend_yield: float,
+    tables: tuple[FloatArray, ...],
+    middle: FloatArray,
+    square: FloatArray,
+    work: FloatArray,
+    results: FloatArray,
+) -> bool:
+    """Fill price, delta and gamma of a put with two boundaries; return whether it is exercised now."""
+    sines, weights, starts, stencils, nodes, premium_weights = tables
+    steps = starts.shape[0] - 1
+    x = math.log(spot)
+    horizon, last, meeting = solve_two_boundaries(
+        years, volatility, rate, dividend_yield, sines, weights, starts, stencils, middle, square, work
+    )
+    if between_boundaries(x, years, horizon, last, meeting, steps, middle, square):
+        results[0], results[1], results[2] = 1.0 - spot, -1.0, 0.0
+        return True
+    s = volatility * math.sqrt(years)
+    dp = (x + (rate - dividend_yield) * years) / s + 0.5 * s
+    share = math.exp(-dividend_yield * years)
+    results[0] = european_put(spot, years, volatility, rate, dividend_yield)
+    results[1] = -share * normal_cdf(-dp)
+    results[2] = _DENSITY * exp(-0.5 * dp * dp) * share / (spot * s)
+    if last > 0:
+        two_boundary_points(
+            x, years, volatility, horizon, last, meeting, steps, middle, square, nodes, premium_weights, work
+        )
+        two_boundary_premium(x, volatility, rate, dividend_yield, nodes.size, work, results)
+    results[0] = max(results[0], 1.0 - spot)
+    return False
+
+
+@compiled
+def double_chunk(
+    start: int,
+    stop: int,
+    spot: FloatArray,
+    strike: FloatArray,
+    years: FloatArray,
+    volatility: FloatArray,
+    rate: FloatArray,
+    dividend_yield: FloatArray,
+    is_call: BoolArray,
+    tables: tuple[FloatArray, ...],
+    out: FloatArray,
+) -> None:
+    """Price rows that all have two boundaries."""
+    steps = tables[2].shape[0]
+    middle, square = np.zeros(steps + 3), np.zeros(steps + 3)
+    work, results = np.zeros(DOUBLE_WORKSPACE), np.zeros(3)
+    for i in range(start, stop):
+        if is_call[i]:
+            scale, moneyness, r, q = spot[i], strike[i] / spot[i], dividend_yield[i], rate[i]
+        else:
+            scale, moneyness, r, q = strike[i], spot[i] / strike[i], rate[i], dividend_yield[i]
+        two_boundary_put(moneyness, years[i], volatility[i], r, q, tables, middle, square, work, results)
+        out[i] = scale * results[0]
