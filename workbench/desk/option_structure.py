@@ -8,12 +8,18 @@ import pandas as pd
 
 from workbench.desk.clock import AsOf
 from workbench.desk.frames import format_number, table_html
+from workbench.desk.option_expiries import expiries_of
 from workbench.errors import MissingDataError
 
 if TYPE_CHECKING:
     from workbench.pricing import PayoffSummary
 
 AT_EXPIRY = "at expiry"
+# The rest of the summary stands in `.summary`.
+SHOWN_FIGURES = (
+    "net_cash", "max_profit", "max_loss", "capital", "return_on_capital", "chance_of_profit", "delta",
+    "vega_point", "theta_day",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +39,9 @@ class StructureResult:
         half-way.
     break_evens : DataFrame
         From `workbench.pricing.break_evens`.
+    expected_move : float
+        One standard deviation of the underlying by the first expiry, in money, from the volatility at the
+        forward.
     as_of, source, modelled, note
         As beside every figure of the desk.
     """
@@ -43,6 +52,7 @@ class StructureResult:
     summary: "PayoffSummary"
     profit: pd.DataFrame
     break_evens: pd.DataFrame
+    expected_move: float
     as_of: AsOf
     source: str
     modelled: bool
@@ -52,23 +62,21 @@ class StructureResult:
         """Return a Bokeh figure: profit and loss against the underlying's price, at expiry and before."""
         from workbench.plots import payoff
 
-        years = self.summary.horizon_days / 365
-        options = self.legs[self.legs["kind"].ne("share")]
-        volatility = float(options["volatility"].median()) if len(options) else float("nan")
-        move = self.summary.spot * volatility * np.sqrt(years)
         return payoff(
             self.profit[AT_EXPIRY],
             spot=self.summary.spot,
             earlier={str(name): self.profit[name] for name in self.profit if name != AT_EXPIRY},
             break_evens=self.break_evens["spot"].tolist(),
-            deviation=float(move) if np.isfinite(move) else None,
+            deviation=self.expected_move if np.isfinite(self.expected_move) else None,
             symbol=self.summary.underlying or "Underlying",
             expiry_words=f"at expiry, {self.summary.expiry:%d %b %Y}" if self.summary.expiry else AT_EXPIRY,
             name=self.title,
         )
 
     def _repr_html_(self) -> str:
-        figures = self.summary.table()
+        table = self.summary.table()
+        kept = table["figure"].isin(SHOWN_FIGURES) | table["figure"].str.startswith("break_even")
+        figures = table[kept].assign(figure=table["figure"].str.replace("_", " "))
         legs = self.legs[["role", "expiry", "strike", "quantity", "price", "volatility", "delta"]]
         title = (
             f"{self.title}: makes {_money(self.summary.max_profit)} $ at most, "
@@ -84,6 +92,13 @@ def _money(amount: float) -> str:
     if np.isinf(amount):
         return "∞" if amount > 0 else "−∞"
     return format_number(amount, "+,.0f")
+
+
+def _move(chain: pd.DataFrame, expiry: "pd.Timestamp | None") -> float:
+    lines = expiries_of(chain[chain["expiry"].eq(expiry)]) if expiry is not None else None
+    if lines is None or lines.empty:
+        return float("nan")
+    return float(lines["expected_move"].iloc[int(np.argmax(lines["quotes"]))])
 
 
 def structure_of(
@@ -140,6 +155,7 @@ def structure_of(
         summary=summary,
         profit=profit,
         break_evens=break_evens(legs),
+        expected_move=_move(chain, summary.expiry),
         as_of=as_of,
         source="; ".join(dict.fromkeys(priced["source"].dropna())),
         modelled=bool(priced["modelled"].any()),
