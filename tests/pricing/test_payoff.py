@@ -504,3 +504,25 @@ def test_an_american_calendar_cannot_lose_more_than_it_cost():
     )
     assert extremes(calendar).max_loss == approx(-200, abs=0.05)
     assert extremes(calendar, model="black_scholes").max_loss < -300
+
+
+def test_greeks_of_american_legs_are_slopes_of_quantlib_prices():
+    legs = position(
+        leg("put", 110, 2, 12, years=180 / 365, exercise="american", rate=0.06),
+        leg("call", 105, -1, 2, years=180 / 365, rate=0.06),
+        leg("share", quantity=40, price=100),
+    )
+    found = payoff_summary(legs)
+    put, call, _ = legs.itertuples()
+
+    def worth(spot=SPOT, days=180, bump=0.0):
+        american = american_value(put._replace(volatility=put.volatility + bump), spot, days)
+        european = quantlib_value(call, spot, days / 365, call.volatility + bump)
+        return 200 * american - 100 * european + 40 * spot
+
+    up, now, down = worth(100.5), worth(), worth(99.5)
+    assert found.value == approx(now, abs=0.02)
+    assert found.delta == approx(up - down, abs=0.02)
+    assert found.gamma == approx((up - 2 * now + down) / 0.25, abs=0.05)
+    assert found.vega_point == approx((worth(bump=0.001) - worth(bump=-0.001)) / 0.2, rel=2e-3)
+    assert found.theta_day == approx((worth(days=179) - worth(days=181)) / 2, rel=5e-3)

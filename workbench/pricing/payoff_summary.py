@@ -1,6 +1,6 @@
 """A position of several legs in a dozen figures: what it costs, makes, loses, needs and how it moves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from workbench.arrays import FloatArray
 from workbench.errors import PricingInputError
 from workbench.pricing.greeks import black_scholes_greeks
 from workbench.pricing.payoff import DAYS_PER_YEAR, break_evens, extremes
@@ -265,32 +266,29 @@ def _ratio(profit: float, capital: float) -> float:
 
 def _greeks(read: PayoffLegs, model: Model) -> dict[str, float]:
     """Sum price and Greeks over the legs, in natural units; NaN where a leg misses an input."""
-    total = dict.fromkeys(_GREEKS, 0.0)
-    for leg in range(len(read)):
-        if not read.is_option[leg]:
-            total["price"] += float(read.size[leg]) * read.spot
-            total["delta"] += float(read.size[leg])
+    shares = float(read.size[~read.is_option].sum())
+    total = dict.fromkeys(_GREEKS, 0.0) | {"price": shares * read.spot, "delta": shares}
+    early = np.array([read.is_option[leg] and read.is_early(leg, model) for leg in range(len(read))])
+    for legs, has_early in ((early, True), (read.is_option & ~early, False)):
+        if not legs.any():
             continue
-        compute = black_scholes_greeks
-        if read.is_early(leg, model):
-            try:
-                from workbench.pricing.american import american_greeks
+        compute: Callable[..., dict[str, FloatArray]] = black_scholes_greeks
+        if has_early:
+            from workbench.pricing.american import american_greeks
 
-                compute = american_greeks
-            except ImportError:  # F-TEMP
-                pass
+            compute = american_greeks
         greeks = compute(
             read.spot,
-            read.strike[leg],
-            read.years[leg],
-            read.volatility[leg],
-            rate=read.rate[leg],
-            dividend_yield=read.dividend_yield[leg],
-            is_call=bool(read.is_call[leg]),
+            read.strike[legs],
+            read.years[legs],
+            read.volatility[legs],
+            rate=read.rate[legs],
+            dividend_yield=read.dividend_yield[legs],
+            is_call=read.is_call[legs],
             greeks=_GREEKS,
         )
         for name in _GREEKS:
-            total[name] += float(read.size[leg]) * float(greeks[name])
+            total[name] += float(read.size[legs] @ greeks[name])
     return total
 
 
