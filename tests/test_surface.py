@@ -17,6 +17,10 @@ PROMISED = {
     "load": ["path_or_frame", "kind", "source", "columns", "time_zone", "encoding"],
     "load_bars": ["frame", "source", "interval"],
     "bars": ["symbols", "start", "end", "interval", "adjust", "known_at"],
+    "chain": ["symbol", "as_of", "expiry", "known_at"],
+    "expiries": ["symbol", "as_of"],
+    "surface": ["symbol", "as_of"],
+    "structure": ["symbol", "name", "as_of", "expiry", "days", "delta", "width", "strikes", "quantity"],
     "book": ["as_of"],
     "book_greeks": ["by", "as_of"],
     "stress": ["spot", "volatility", "days", "as_of"],
@@ -25,6 +29,23 @@ PROMISED = {
     "alerts": [],
     "runs": [],
     "status": [],
+}
+
+
+OPTION = ["spot", "strike", "years", "volatility", "rate", "dividend_yield", "is_call"]
+FORWARD = ["forward", "strike", "years", "volatility", "rate", "is_call"]
+DIVIDENDS = ["dividends", "dividend_model", "accuracy"]
+CHOICE = ["greeks", "units"]
+PRICING = {
+    "black_scholes_price": [*OPTION, "out"],
+    "black_scholes_greeks": [*OPTION, *CHOICE, "out"],
+    "black76_price": FORWARD,
+    "black76_greeks": [*FORWARD, *CHOICE],
+    "bachelier_price": FORWARD,
+    "bachelier_greeks": [*FORWARD, *CHOICE],
+    "implied_volatility": ["price", "spot", "strike", "years", "rate", "dividend_yield", "is_call", "model"],
+    "american_price": [*OPTION, *DIVIDENDS],
+    "american_greeks": [*OPTION, *DIVIDENDS, *CHOICE],
 }
 
 
@@ -45,6 +66,20 @@ def test_the_desk_keeps_its_promised_signatures(method):
     signature = inspect.signature(getattr(workbench.Desk, method))
     assert set(PROMISED[method]) <= set(signature.parameters)
     assert inspect.getdoc(getattr(workbench.Desk, method))
+
+
+@pytest.mark.parametrize("name", sorted(PRICING))
+def test_pricing_keeps_its_promised_signatures(name):
+    """The nouns may be given by place, in this order; everything after them by name."""
+    from workbench import pricing
+
+    assert name in pricing.__all__
+    parameters = inspect.signature(getattr(pricing, name)).parameters
+    promised = PRICING[name]
+    nouns = promised[: promised.index("rate")]
+    assert list(parameters)[: len(nouns)] == nouns
+    for keyword in promised[len(nouns) :]:
+        assert parameters[keyword].kind is inspect.Parameter.KEYWORD_ONLY, keyword
 
 
 def test_errors_carry_a_base_and_a_builtin():
