@@ -79,9 +79,9 @@ def grid_of(
     left = row[YEARS] - begin
     rest = REACH_DEVIATIONS * row[REACH] * math.sqrt(left)
     strike = row[STRIKE] * math.exp(-row[DRIFT] * left)
-    low = max(low, strike * max(_LOWEST_SPOT, min(_LOW_SPOT, math.exp(-rest))))
-    if high < 2 * low:
-        high = 4 * low
+    floor = strike * max(_LOWEST_SPOT, min(_LOW_SPOT, math.exp(-rest)))
+    if low < floor:
+        low, high = floor, max(high, 4 * floor)
     rest = max(rest, _LEAST_REACH)
     if stretch == count and 8 * rest < math.log(high / low):
         # Little time is left after the last dividend: the value bends near the strike only.

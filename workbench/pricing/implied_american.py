@@ -152,7 +152,7 @@ def solve_rows(
         target, floor = price[places], lower[places]
         # Where the European price cannot be had by any volatility, start from a wild one.
         start = np.where(np.isfinite(european[places]), european[places], 2.0 / root)
-        start = np.clip(start, 1e-6 / root, _MOST_DEVIATION / root)
+        start = np.clip(start, 1e-300, _MOST_DEVIATION / root)
         most = _MOST_DEVIATION / root
         guess, _ = _between_bounds(priced_at("fast"), target, floor, start, most, 1e-5 * scale, rounds=6)
         guess = np.where(np.isfinite(guess), guess, start)
@@ -201,7 +201,7 @@ def _between_bounds(
             # The time value grows at least as a power of volatility: a first step of slope one.
             slope = (miss - miss_before[open_rows]) / np.log(x / before[open_rows])
             slope = np.where(np.isfinite(slope) & (slope > 0), slope, 1.5)
-            step = np.exp(np.clip(-miss / slope, -3.0, 1.0))
+            step = np.exp(np.clip(-miss / slope, -20.0, 1.0))
             guess = x * step
             middle = np.where(np.isinf(hi), 2 * x, np.sqrt(np.maximum(lo, 1e-3 * hi) * hi))
             width = hi - lo
