@@ -1,10 +1,12 @@
 """Prices, implied volatilities and Greeks of single options."""
 
 from workbench.pricing.american import american_greeks, american_price
+from workbench.pricing.american import american_greeks, american_price
 from workbench.pricing.bachelier import bachelier_greeks, bachelier_price
 from workbench.pricing.black76 import black76_greeks, black76_price
 from workbench.pricing.black_scholes import black_scholes_price
 from workbench.pricing.bounds import QUOTE_CODES, quote_bounds
+from workbench.pricing.exercise_boundary import ExerciseBoundary, exercise_boundary
 from workbench.pricing.greeks import black_scholes_greeks
 from workbench.pricing.implied_volatility import ImpliedVolatility, implied_volatility
 from workbench.pricing.parity import implied_forwards
@@ -30,10 +32,13 @@ __all__ = [
     "STRUCTURES",
     "SUMMARY_UNITS",
     "Capital",
+    "ExerciseBoundary",
     "Extremes",
     "ImpliedVolatility",
     "PayoffSummary",
     "Structure",
+    "american_greeks",
+    "american_price",
     "american_greeks",
     "american_price",
     "bachelier_greeks",
@@ -45,6 +50,7 @@ __all__ = [
     "break_evens",
     "build_structure",
     "capital_needed",
+    "exercise_boundary",
     "expected_move",
     "extremes",
     "find_structure",

@@ -30,7 +30,7 @@ Dividends = Iterable[tuple[float, float]]
 # Nodes of the boundary, points of its integrals, points of the premium's: from quick to hard rows.
 _SCHEMES = ((8, 8, 16), (12, 16, 24), (24, 40, 48))
 # Steps, points of the integrals at each and of the premium's.
-_TWO_BOUNDARIES = {"accurate": (32, 16, 32), "fast": (24, 16, 32)}
+_TWO_BOUNDARIES = {"accurate": (48, 24, 32), "fast": (24, 16, 32)}
 _ROWS_WORTH_A_THREAD = 512
 
 AMERICAN_GREEKS = (

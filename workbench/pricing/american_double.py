@@ -5,9 +5,9 @@ gain, and pays only while the share is worth more than rate / yield. The upper b
 and falls, the lower leaves rate / yield and rises, with the time that is left. Where the volatility is
 above ``sqrt(-2 yield) - sqrt(-2 rate)`` they meet, and with more time than that nobody exercises.
 
-The boundaries are followed from expiry in even steps of the root of time. Their middle and the square of
-their distance, in logarithms, are smooth also where they meet; at each step the two conditions of smooth
-pasting are solved for both, given all that was found before.
+The boundaries are followed from expiry in even steps of the root of time; at each the two conditions of smooth
+pasting are solved for both, given all that was found before. They run straight into each other: where they
+meet follows from continuing the last steps.
 """
 
 import math
@@ -19,7 +19,7 @@ from workbench.pricing.american_value import european_put
 from workbench.pricing.kernels import compiled, exp, log, normal_cdf, use_widest_vectors
 
 _DENSITY = 0.3989422804014327
-_NEWTON_STEPS = 12
+_NEWTON_STEPS = 20
 _CLOSE = 1e-9  # of a step, in deviations
 _CHORD = 1e-4
 _NUDGE = 1e-5
@@ -51,7 +51,7 @@ def _slope_terms(
 
 @compiled
 def boundaries_at(
-    starts: FloatArray, stencils: FloatArray, middle: FloatArray, square: FloatArray, work: FloatArray
+    starts: FloatArray, stencils: FloatArray, middle: FloatArray, gap: FloatArray, work: FloatArray
 ) -> None:
     """Fill the logarithms of both boundaries at the quadrature points of a step."""
     for k in range(starts.size):
@@ -61,8 +61,8 @@ def boundaries_at(
             w = stencils[k, j]
             if w != 0.0:
                 m += w * middle[a + j]
-                d += w * square[a + j]
-        half = 0.5 * math.sqrt(max(d, 0.0))
+                d += w * gap[a + j]
+        half = 0.5 * max(d, 0.0)
         work[_UPPER + k] = m + half
         work[_LOWER + k] = m - half
 
@@ -107,12 +107,12 @@ def slope_errors(
     starts: FloatArray,
     stencils: FloatArray,
     middle: FloatArray,
-    square: FloatArray,
+    gap: FloatArray,
     work: FloatArray,
 ) -> tuple[float, float]:
     """Put a pair of boundaries at a step and return the error of smooth pasting at each."""
-    middle[step], square[step] = 0.5 * (upper + lower), (upper - lower) ** 2
-    boundaries_at(starts[step], stencils[step], middle, square, work)
+    middle[step], gap[step] = 0.5 * (upper + lower), upper - lower
+    boundaries_at(starts[step], stencils[step], middle, gap, work)
     points = starts.shape[1]
     return (
         slope_error(upper, years, volatility, rate, dividend_yield, points, work),
@@ -130,11 +130,11 @@ def find_pair(
     starts: FloatArray,
     stencils: FloatArray,
     middle: FloatArray,
-    square: FloatArray,
+    gap: FloatArray,
     work: FloatArray,
 ) -> bool:
     """Solve for both boundaries at a step, from the guess that stands there; say whether there are two."""
-    half = 0.5 * math.sqrt(max(square[step], 0.0))
+    half = 0.5 * gap[step]
     upper, lower = middle[step] + half, middle[step] - half
     deviation = volatility * math.sqrt(years)
     nudge = min(_NUDGE * deviation, 0.01 * (upper - lower))
@@ -142,17 +142,17 @@ def find_pair(
     uu = ul = lu = ll = 0.0
     for _ in range(_NEWTON_STEPS):
         eu, el = slope_errors(
-            upper, lower, step, years, volatility, rate, dividend_yield, starts, stencils, middle, square, work
+            upper, lower, step, years, volatility, rate, dividend_yield, starts, stencils, middle, gap, work
         )
         # Close by, the derivatives of the step before serve again.
         if not largest < _CHORD * deviation:
             uu, lu = slope_errors(
                 upper + nudge, lower, step, years, volatility, rate, dividend_yield, starts, stencils,
-                middle, square, work,
+                middle, gap, work,
             )  # fmt: skip
             ul, ll = slope_errors(
                 upper, lower + nudge, step, years, volatility, rate, dividend_yield, starts, stencils,
-                middle, square, work,
+                middle, gap, work,
             )  # fmt: skip
             uu, lu, ul, ll = (uu - eu) / nudge, (lu - el) / nudge, (ul - eu) / nudge, (ll - el) / nudge
         determinant = uu * ll - ul * lu
@@ -167,8 +167,11 @@ def find_pair(
         upper, lower = min(upper + damping * change_u, -1e-9), lower + damping * change_l
         if largest < _CLOSE * deviation:
             break
-    middle[step], square[step] = 0.5 * (upper + lower), (upper - lower) ** 2
-    return largest < 1e-5 * deviation
+    middle[step], gap[step] = 0.5 * (upper + lower), upper - lower
+    # Beyond the meeting the equations have solutions that mean nothing: there the boundaries turn back.
+    falls = upper < middle[step - 1] + 0.5 * gap[step - 1]
+    rises = lower > middle[step - 1] - 0.5 * gap[step - 1]
+    return largest < 1e-5 * deviation and falls and rises and upper > lower
 
 
 @compiled
@@ -207,7 +210,7 @@ def follow_boundaries(
     starts: FloatArray,
     stencils: FloatArray,
     middle: FloatArray,
-    square: FloatArray,
+    gap: FloatArray,
     work: FloatArray,
 ) -> tuple[int, float]:
     """Fill both boundaries at even steps of the root of time up to `years`.
@@ -221,35 +224,38 @@ def follow_boundaries(
     """
     steps = starts.shape[0] - 1
     log_limit = math.log(rate / dividend_yield)
-    middle[0], square[0] = 0.5 * log_limit, log_limit * log_limit
+    middle[0], gap[0] = 0.5 * log_limit, -log_limit
     for step in range(1, steps + 1):
         t = years * (step / steps) ** 2
         if step == 1:
             deviation = volatility * math.sqrt(t)
-            upper, lower = -1.5 * deviation, log_limit + 0.6 * deviation
+            # The boundaries' own behaviour at expiry.
+            spread = volatility * volatility / (8.0 * math.pi * t * (rate - dividend_yield) ** 2)
+            upper = -deviation * math.sqrt(math.log(2.0 + spread))
+            lower = log_limit + 0.64 * deviation
             if upper <= lower:
                 return 0, 0.5
-            middle[1], square[1] = 0.5 * (upper + lower), (upper - lower) ** 2
+            middle[1], gap[1] = 0.5 * (upper + lower), upper - lower
         else:
             middle[step] = extrapolate(middle, step)
-            square[step] = extrapolate(square, step)
-        if square[step] > 0.0 and find_pair(
-            step, t, volatility, rate, dividend_yield, starts, stencils, middle, square, work
+            gap[step] = extrapolate(gap, step)
+        if gap[step] > 0.0 and find_pair(
+            step, t, volatility, rate, dividend_yield, starts, stencils, middle, gap, work
         ):
             continue
         if step < 4:
             return 0, step - 0.5
         for more in range(2):
             middle[step + more] = extrapolate(middle, step + more)
-            square[step + more] = extrapolate(square, step + more)
+            gap[step + more] = extrapolate(gap, step + more)
         low, high = float(step - 1), float(step + 1)
-        if square[step] <= 0.0:
+        if gap[step] <= 0.0:
             high = float(step)
-        elif square[step + 1] > 0.0:
+        elif gap[step + 1] > 0.0:
             return step, float(step)
         for _ in range(50):
             half = 0.5 * (low + high)
-            if at_step(square, half, step + 1) > 0.0:
+            if at_step(gap, half, step + 1) > 0.0:
                 low = half
             else:
                 high = half
@@ -268,7 +274,7 @@ def solve_two_boundaries(
     starts: FloatArray,
     stencils: FloatArray,
     middle: FloatArray,
-    square: FloatArray,
+    gap: FloatArray,
     work: FloatArray,
 ) -> tuple[float, int, float]:
     """Find both boundaries as far as there are two, with steps as short as that calls for.
@@ -290,7 +296,7 @@ def solve_two_boundaries(
     last, meeting = 0, 0.0
     for _ in range(_FINDINGS):
         last, meeting = follow_boundaries(
-            horizon, volatility, rate, dividend_yield, starts, stencils, middle, square, work
+            horizon, volatility, rate, dividend_yield, starts, stencils, middle, gap, work
         )
         if meeting == math.inf:
             if horizon >= years:
@@ -307,13 +313,13 @@ def solve_two_boundaries(
 @compiled
 def between_boundaries(
     log_spot: float, years: float, horizon: float, last: int, meeting: float, steps: int,
-    middle: FloatArray, square: FloatArray,
+    middle: FloatArray, gap: FloatArray,
 ) -> bool:  # fmt: skip
     """Say whether a put is exercised now."""
     if last == 0 or math.sqrt(years / horizon) * steps > meeting:
         return False
     place = math.sqrt(years / horizon) * steps
-    half = 0.5 * math.sqrt(max(at_step(square, place, last), 0.0))
+    half = 0.5 * max(at_step(gap, place, last), 0.0)
     return abs(log_spot - at_step(middle, place, last)) <= half
 
 
@@ -327,7 +333,7 @@ def two_boundary_points(
     meeting: float,
     steps: int,
     middle: FloatArray,
-    square: FloatArray,
+    gap: FloatArray,
     nodes: FloatArray,
     weights: FloatArray,
     work: FloatArray,
@@ -336,7 +342,7 @@ def two_boundary_points(
     reach = min(math.sqrt(years / horizon) * steps, meeting)
     known = horizon * (reach / steps) ** 2
     wait = max(years - known, 0.0)
-    half = 0.5 * math.sqrt(max(at_step(square, reach, last), 0.0))
+    half = 0.5 * max(at_step(gap, reach, last), 0.0)
     distance = abs(abs(log_spot - at_step(middle, reach, last)) - half) / volatility
     c = max(0.5 * math.sqrt((distance * distance + wait) / known), 1e-7)
     width = log(1.0 / c + math.sqrt(1.0 + 1.0 / (c * c)))
@@ -350,7 +356,7 @@ def two_boundary_points(
         work[_WEIGHT + k] = 4.0 * known * sine * cosine * share * slope
         place = reach * cosine
         middle_there = at_step(middle, place, last)
-        half = 0.5 * math.sqrt(max(at_step(square, place, last), 0.0))
+        half = 0.5 * max(at_step(gap, place, last), 0.0)
         work[_UPPER + k], work[_LOWER + k] = middle_there + half, middle_there - half
 
 
@@ -398,7 +404,7 @@ def two_boundary_put(
     dividend_yield: float,
     tables: tuple[FloatArray, ...],
     middle: FloatArray,
-    square: FloatArray,
+    gap: FloatArray,
     work: FloatArray,
     results: FloatArray,
 ) -> bool:
@@ -407,9 +413,9 @@ def two_boundary_put(
     steps = starts.shape[0] - 1
     x = math.log(spot)
     horizon, last, meeting = solve_two_boundaries(
-        years, volatility, rate, dividend_yield, sines, weights, starts, stencils, middle, square, work
+        years, volatility, rate, dividend_yield, sines, weights, starts, stencils, middle, gap, work
     )
-    if between_boundaries(x, years, horizon, last, meeting, steps, middle, square):
+    if between_boundaries(x, years, horizon, last, meeting, steps, middle, gap):
         results[0], results[1], results[2] = 1.0 - spot, -1.0, 0.0
         return True
     s = volatility * math.sqrt(years)
@@ -420,7 +426,7 @@ def two_boundary_put(
     results[2] = _DENSITY * exp(-0.5 * dp * dp) * share / (spot * s)
     if last > 0:
         two_boundary_points(
-            x, years, volatility, horizon, last, meeting, steps, middle, square, nodes, premium_weights, work
+            x, years, volatility, horizon, last, meeting, steps, middle, gap, nodes, premium_weights, work
         )
         two_boundary_premium(x, volatility, rate, dividend_yield, nodes.size, work, results)
     results[0] = max(results[0], 1.0 - spot)
@@ -442,13 +448,18 @@ def double_chunk(
     out: FloatArray,
 ) -> None:
     """Price rows that all have two boundaries."""
-    steps = tables[2].shape[0]
-    middle, square = np.zeros(steps + 3), np.zeros(steps + 3)
+    steps = tables[2].shape[0] - 1
+    middle, gap = np.zeros(steps + 4), np.zeros(steps + 4)
     work, results = np.zeros(DOUBLE_WORKSPACE), np.zeros(3)
     for i in range(start, stop):
         if is_call[i]:
             scale, moneyness, r, q = spot[i], strike[i] / spot[i], dividend_yield[i], rate[i]
         else:
             scale, moneyness, r, q = strike[i], spot[i] / strike[i], rate[i], dividend_yield[i]
-        two_boundary_put(moneyness, years[i], volatility[i], r, q, tables, middle, square, work, results)
+        two_boundary_put(moneyness, years[i], volatility[i], r, q, tables, middle, gap, work, results)
         out[i] = scale * results[0]
+
+
+def two_boundary_workspace(steps: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the arrays that `solve_two_boundaries` fills for a number of steps: middle, gap, workspace."""
+    return np.zeros(steps + 4), np.zeros(steps + 4), np.zeros(DOUBLE_WORKSPACE)

@@ -178,8 +178,8 @@ def greek_chunk(
     """Fill price and Greeks of rows `start` to `stop`, and what kind each is; European rows are left."""
     work = np.zeros(GREEKS_WORKSPACE)
     h = np.full(64, 0.1)
-    steps = double[2].shape[0]
-    middle, square = np.zeros(steps + 3), np.zeros(steps + 3)
+    steps = double[2].shape[0] - 1
+    middle, square = np.zeros(steps + 4), np.zeros(steps + 4)
     results, moved = np.zeros(ROWS), np.zeros(ROWS)
     for i in range(start, stop):
         if is_call[i]:
