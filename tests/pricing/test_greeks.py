@@ -110,7 +110,8 @@ def test_a_million_options_of_any_kind_have_no_missing_greek_and_agree_with_thei
     rng = np.random.default_rng(8)
     count = 1_000_000
     years, volatility = 10 ** rng.uniform(-5, 2, count), 10 ** rng.uniform(-3, 0.7, count)
-    strike = 100 * np.exp(rng.uniform(-30, 30, count) * volatility * np.sqrt(years)).clip(1e-6, 1e6)
+    distance = rng.uniform(-30, 30, count) * volatility * np.sqrt(years)
+    strike = 100 * np.exp(distance.clip(-14, 14))
     rate, dividend_yield = rng.uniform(-0.5, 0.5, (2, count))
     is_call = rng.random(count) < 0.5
     found = black_scholes_greeks(
@@ -125,7 +126,7 @@ def test_a_million_options_of_any_kind_have_no_missing_greek_and_agree_with_thei
         assert corner(*case, 1.0 if is_call[i] else -1.0, values)
         for name, value in zip(GREEKS, values, strict=False):
             limit = 1e-13 * natural_scale(name, *case)
-            assert found[name][i] == approx(value, rel=3e-12, abs=limit), (name, case)
+            assert found[name][i] == approx(value, rel=1e-11, abs=limit), (name, case)
 
 
 def test_greeks_agree_with_quantlib_hours_from_expiry_and_years_away():

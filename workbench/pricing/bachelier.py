@@ -155,9 +155,9 @@ def _rows(
     flags = values.pop("is_call")
     # The kernels of all European models read seven inputs; the sixth, a yield, is not used by this one.
     rows = gather(values | {"dividend_yield": 0.0}, flags)
-    results, written = targets(names, out, rows)
-    if not run(bachelier_rows, rows, written, _PLACES, factors):
+    aims = targets(names, out, rows)
+    if not run(bachelier_rows, rows, aims, _PLACES, factors):
         require_finite(forward=values["forward"], strike=values["strike"])
         require_non_negative(years=values["years"], volatility=values["volatility"])
         require_finite(rate=values["rate"])
-    return finish(results, written, labels, out)
+    return finish(aims, labels, out)

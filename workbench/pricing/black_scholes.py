@@ -95,7 +95,7 @@ def price_rows(arguments: dict[str, Any], out: dict[str, FloatArray] | None) -> 
     values = dict(labels.values)
     flags = values.pop("is_call")
     rows: Rows = gather(values, flags)
-    results, written = targets(("price",), out, rows)
-    if not run(kernel, rows, written, {"price": 0}, {}):
+    aims = targets(("price",), out, rows)
+    if not run(kernel, rows, aims, {"price": 0}, {}):
         refuse_impossible(values)
-    return finish(results, written, labels, out)["price"]
+    return finish(aims, labels, out)["price"]

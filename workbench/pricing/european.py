@@ -5,6 +5,7 @@ are read where they are, and the inputs are checked by the kernel in the same pa
 when the kernel has met an impossible row are the arguments looked through again, to say which and why.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -27,19 +28,19 @@ class Rows(NamedTuple):
         Broadcast shape of the inputs.
     kept : list
         What the addresses point into, held as long as they are used.
+    addresses : list of int
+        Of the first element of each array kept.
     """
 
     plan: NDArray[np.int64]
     shape: tuple[int, ...]
     kept: list[NDArray[Any]]
+    addresses: list[int]
 
     @property
     def size(self) -> int:
         """Return the number of rows."""
-        size = 1
-        for length in self.shape:
-            size *= length
-        return size
+        return math.prod(self.shape)
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -84,8 +85,9 @@ def gather(values: Mapping[str, Any], is_call: Any) -> Rows:
     count = len(arrays)
     scalars = np.zeros(count)
     base = address_of(scalars)
-    plan = np.zeros(2 * count, dtype=np.int64)
+    plan: list[int] = []
     kept: list[NDArray[Any]] = [scalars]
+    addresses = [base]
     for j, array in enumerate(arrays.values()):
         is_flag = j == count - 1
         if not isinstance(array, np.ndarray) or (array.size == 1 and shape != array.shape):
@@ -93,16 +95,17 @@ def gather(values: Mapping[str, Any], is_call: Any) -> Rows:
                 scalars[j : j + 1].view(np.uint8)[0] = bool(array)
             else:
                 scalars[j] = array if isinstance(array, float) else array.item()
-            plan[2 * j] = base + 8 * j
+            plan += (base + 8 * j, 0)
             continue
         if array.shape != shape:
             array = np.broadcast_to(array, shape)  # noqa: PLW2901
         if array.ndim != 1 and not array.flags.c_contiguous:
             array = np.ascontiguousarray(array)  # noqa: PLW2901
-        plan[2 * j] = address_of(array)
-        plan[2 * j + 1] = array.strides[0] if array.ndim == 1 else array.itemsize
+        address = address_of(array)
+        plan += (address, array.strides[0] if array.ndim == 1 else array.itemsize)
         kept.append(array)
-    return Rows(plan, shape, kept)
+        addresses.append(address)
+    return Rows(np.array(plan, dtype=np.int64), shape, kept, addresses)
 
 
 def address_of(array: NDArray[Any]) -> int:
@@ -111,13 +114,49 @@ def address_of(array: NDArray[Any]) -> int:
     return address
 
 
-def targets(
-    names: Iterable[str], out: Mapping[str, Any] | None, rows: Rows
-) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
-    """Return the arrays to hand back, and those that the kernel writes into.
+class Targets(NamedTuple):
+    """Where results go.
 
-    The two differ only for arrays of the caller that are neither contiguous nor of one dimension, or that
-    share memory with an input in another order.
+    Attributes
+    ----------
+    results : dict of name to ndarray
+        What is handed back.
+    written : dict of name to ndarray
+        What the kernel writes into. It differs from `results` only for arrays of the caller that are
+        neither contiguous nor of one dimension, or that share memory with an input in another order.
+    addresses : list of int
+        Of the first element of each written array.
+    """
+
+    results: dict[str, FloatArray]
+    written: dict[str, FloatArray]
+    addresses: list[int]
+
+
+# Below this many rows all results share one block of memory: asking each for its address would cost more.
+_FEW = 4096
+
+
+def _fresh(names: tuple[str, ...], rows: Rows) -> Targets:
+    if rows.size > _FEW:
+        arrays = {name: np.empty(rows.shape) for name in names}
+        return Targets(arrays, arrays, [address_of(array) for array in arrays.values()])
+    block = np.empty((len(names), *rows.shape))
+    start, step = address_of(block), 8 * rows.size
+    arrays = {name: block[k, ...] for k, name in enumerate(names)}
+    return Targets(arrays, arrays, [start + step * k for k in range(len(names))])
+
+
+def _extent(address: int, array: NDArray[Any]) -> tuple[int, int]:
+    """Return the first byte of an array and the one after its last; contiguous, or of one dimension."""
+    if array.ndim == 1 and array.size:
+        reach = (array.size - 1) * array.strides[0]
+        return address + min(reach, 0), address + max(reach, 0) + array.itemsize
+    return address, address + array.nbytes
+
+
+def targets(names: tuple[str, ...], out: Mapping[str, Any] | None, rows: Rows) -> Targets:
+    """Return fresh arrays for the results, or the caller's own when they fit.
 
     Raises
     ------
@@ -125,37 +164,44 @@ def targets(
         If an array of `out` is absent, of another shape or type, or cannot be written.
     """
     if out is None:
-        fresh = {name: np.empty(rows.shape) for name in names}
-        return fresh, fresh
-    results, written = {}, {}
+        return _fresh(names, rows)
+    places = zip(rows.addresses, rows.kept, strict=True)
+    inputs = [(*_extent(at, held), at, held.strides) for at, held in places]
+    found = Targets({}, {}, [])
     for name in names:
         if name not in out:
             raise PricingInputError(f"`out` has no array for '{name}'; give one for each Greek asked for.")
         array = out[name]
-        if not isinstance(array, np.ndarray) or array.dtype != np.float64:
-            kind = f"an array of {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
-            raise PricingInputError(f"`out` for '{name}' is {kind}; give a numpy array of float64.")
-        if array.shape != rows.shape:
-            raise PricingInputError(
-                f"`out` for '{name}' has shape {array.shape}; the inputs need {rows.shape}."
-            )
-        if not array.flags.writeable:
-            raise PricingInputError(f"`out` for '{name}' is read-only; give an array that can be written.")
-        results[name] = array
-        straight = (array.ndim <= 1 or array.flags.c_contiguous) and array.flags.aligned
-        crossing = any(
-            np.may_share_memory(array, held)
-            and (address_of(held) != address_of(array) or held.strides != array.strides)
-            for held in rows.kept
-        )
-        written[name] = array if straight and not crossing else np.empty(rows.shape)
-    return results, written
+        _require_fit(name, array, rows.shape)
+        address = address_of(array)
+        use = array
+        if (array.ndim > 1 and not array.flags.c_contiguous) or not array.flags.aligned:
+            use = np.empty(rows.shape)
+        else:
+            low, high = _extent(address, array)
+            for start, end, held_at, strides in inputs:
+                if start < high and low < end and (held_at != address or strides != array.strides):
+                    use = np.empty(rows.shape)
+        found.results[name] = array
+        found.written[name] = use
+        found.addresses.append(address if use is array else address_of(use))
+    return found
+
+
+def _require_fit(name: str, array: Any, shape: tuple[int, ...]) -> None:
+    if not isinstance(array, np.ndarray) or array.dtype != np.float64:
+        kind = f"an array of {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise PricingInputError(f"`out` for '{name}' is {kind}; give a numpy array of float64.")
+    if array.shape != shape:
+        raise PricingInputError(f"`out` for '{name}' has shape {array.shape}; the inputs need {shape}.")
+    if not array.flags.writeable:
+        raise PricingInputError(f"`out` for '{name}' is read-only; give an array that can be written.")
 
 
 def run(
     kernel: Any,
     rows: Rows,
-    written: Mapping[str, FloatArray],
+    aims: Targets,
     places: Mapping[str, int],
     factors: Mapping[str, float],
 ) -> bool:
@@ -167,8 +213,8 @@ def run(
         ``kernel(start, stop, inputs, outputs, factors)`` returns its first impossible row, or -1.
     rows : Rows
         From `gather`.
-    written : mapping of name to ndarray
-        Where results go.
+    aims : Targets
+        From `targets`.
     places : mapping of name to int
         The kernel's number of each result.
     factors : mapping of name to float
@@ -176,13 +222,14 @@ def run(
     """
     from workbench.pricing.kernels import in_chunks
 
-    outputs = np.empty((len(written), 3), dtype=np.int64)
-    scales = np.ones(len(written))
-    for k, (name, array) in enumerate(written.items()):
-        outputs[k, 0] = address_of(array)
-        outputs[k, 1] = array.strides[0] if array.ndim == 1 else 8
-        outputs[k, 2] = places[name]
-        scales[k] = factors.get(name, 1.0)
+    outputs = np.array(
+        [
+            (address, array.strides[0] if array.ndim == 1 else 8, places[name])
+            for address, (name, array) in zip(aims.addresses, aims.written.items(), strict=True)
+        ],
+        dtype=np.int64,
+    ).reshape(-1, 3)
+    scales = np.array([factors.get(name, 1.0) for name in aims.written])
     return all(first < 0 for first in in_chunks(kernel, rows.size, rows.plan, outputs, scales))
 
 
@@ -226,18 +273,13 @@ def names_of(
     return tuple(dict.fromkeys(names))
 
 
-def finish(
-    results: Mapping[str, FloatArray],
-    written: Mapping[str, FloatArray],
-    labels: Labels,
-    out: Mapping[str, ArrayLike] | None,
-) -> dict[str, FloatArray]:
+def finish(aims: Targets, labels: Labels, out: Mapping[str, ArrayLike] | None) -> dict[str, FloatArray]:
     """Return the results with the labels of the inputs, or the caller's own arrays."""
-    for name, array in results.items():
-        if written[name] is not array:
-            array[...] = written[name]
     if out is not None:
-        return dict(results)
+        for name, array in aims.results.items():
+            if aims.written[name] is not array:
+                array[...] = aims.written[name]
+        return aims.results
     if labels.index is None:
-        return {name: array[()] for name, array in results.items()}
-    return {name: labels.wrap(array, name) for name, array in results.items()}
+        return {name: array[()] for name, array in aims.results.items()}
+    return {name: labels.wrap(array, name) for name, array in aims.results.items()}

@@ -43,10 +43,10 @@ _FLAGS = ROWS
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _INVERSE_ROOT_TWO_PI = 0.3989422804014327
 
-# Where the quick formula keeps twelve digits. Outside, a row is done again by itself.
+# Where the quick formula keeps eleven digits of the price. Outside, a row is done again by itself.
 _SMALLEST, _LARGEST = 1e-100, 1e100
 _LONGEST, _HIGHEST_RATE, _LARGEST_EXPONENT = 1e4, 100.0, 300.0
-_FARTHEST, _STEEPEST = 35.0, 1500.0
+_FARTHEST, _STEEPEST = 35.0, 6000.0
 
 
 @intrinsic

@@ -161,11 +161,11 @@ def greek_rows(
     flags = values.pop("is_call")
     # Black-76 is the same formula with the yield at the rate: it hands over five numbers, not six.
     rows = gather(values if len(values) == 6 else values | {"dividend_yield": values["rate"]}, flags)
-    results, written = targets(names, out, rows)
+    aims = targets(names, out, rows)
     if all(places[name] in kernels.FIRST_ORDER for name in names):
         kernel = kernels.price_rows if names == ("price",) else kernels.first_order_rows
     else:
         kernel = kernels.all_rows
-    if not run(kernel, rows, written, places, factors):
+    if not run(kernel, rows, aims, places, factors):
         refuse_impossible(values)
-    return finish(results, written, labels, out)
+    return finish(aims, labels, out)
