@@ -279,7 +279,7 @@ def dividend_price(
     dividend_model : {"spot", "escrowed"}
         What follows the geometric Brownian motion: the share, or the share less its dividends' value.
     accuracy : {"accurate", "fast"}
-        Within 3e-5, or 1e-4, of strike of a converged grid; mostly ten times closer. Farthest is a put
+        Within 3e-5, or 3e-4, of strike of a converged grid; mostly ten times closer. Farthest is a put
         near its exercise boundary with years to go.
     american : array_like of bool
         Whether the option may be exercised before expiry; also just before each ex-date.
