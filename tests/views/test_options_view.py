@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.pricing import black_scholes_greeks, build_structure, payoff_summary
+from workbench.pricing import american_greeks, black_scholes_greeks, build_structure, payoff_summary
 from workbench.views import OptionsView
 from workbench.views.options_calculator import Calculator
 
@@ -136,6 +136,10 @@ def test_an_american_price_is_never_the_european_one_where_they_differ():
     american = Calculator(**terms, exercise="American").figures()
     assert american["price"] > Calculator(**terms).figures()["price"]
     assert american["price"] >= 10.0
+    engine = american_greeks(90, 100, 1.0, 0.2, rate=0.08, is_call=False, units="trader")
+    assert {name: american[name] for name in engine} == pytest.approx(
+        {k: float(v) for k, v in engine.items()}
+    )
 
 
 def test_text_from_outside_is_shown_as_text(view):

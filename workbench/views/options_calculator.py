@@ -11,7 +11,7 @@ import param
 
 from workbench.errors import WorkbenchError
 from workbench.plots import greek_profile, on_card, summary_of, update_greek_profile, written
-from workbench.pricing import american, black_scholes_greeks
+from workbench.pricing import american_greeks, black_scholes_greeks
 from workbench.views.book_parts import MODELLED, card_title_html, state_html
 from workbench.views.styles import style
 
@@ -42,7 +42,10 @@ FURTHER = (
     ("dual_gamma", "Dual gamma", "per $ 1 of strike", 5),
 )
 # The American method gives these.
-AMERICAN = ("price", "delta", "gamma", "vega", "theta", "rho", "phi", "vanna", "vomma")
+AMERICAN = (
+    *("price", "delta", "gamma", "vega", "theta", "rho", "phi", "vanna", "vomma"),
+    *("dual_delta", "dual_gamma"),
+)
 DRAWN = {label: name for name, label, *_ in FIGURES[1:]}
 
 
@@ -91,11 +94,9 @@ class Calculator(pn.viewable.Viewer):
         place = (spot, self.strike, days / DAYS_PER_YEAR, self.volatility_percent / 100)
         if self.exercise == "European":
             return dict(black_scholes_greeks(*place, **terms, greeks=names, units="trader"))
-        if hasattr(american, "american_greeks"):
-            return dict(american.american_greeks(*place, **terms, greeks=names, units="trader"))
-        # An American Greek that no engine gives is missing; the European one would be another number.
-        price = american.american_price(*place, **terms)
-        return {name: price if name == "price" else np.full_like(price, np.nan) for name in names}
+        # A picture cannot show what the accurate setting adds; the figures can.
+        terms["accuracy"] = "accurate" if np.ndim(spot) == 0 else "fast"
+        return dict(american_greeks(*place, **terms, greeks=names, units="trader"))
 
     def curves(self, name: str) -> pd.DataFrame:
         """Return price or a Greek against the spot: today, and at expiry or half-way there."""
