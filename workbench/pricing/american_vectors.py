@@ -6,12 +6,17 @@ are. For eight numbers that takes longer than the work, so these instructions ar
 
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir as _ir
 from numba import types
-from numba.core import cgutils
-from numba.np.arrayobj import make_array
+from numba.core import cgutils as _cgutils
+from numba.np import arrayobj as _arrayobj
 
 from workbench.pricing.kernels import intrinsic
+
+# Of numba and llvmlite, without types.
+ir: Any = _ir
+cgutils: Any = _cgutils
+make_array: Any = _arrayobj.make_array
 
 LANES = 8
 
@@ -88,7 +93,12 @@ def _typed_add_row(typing_context, target, place, factor, source, start):  # typ
         kinds = signature.args
         to = _start(context, builder, kinds[0], target)
         row = _read(builder, _start(context, builder, kinds[3], source), start)
-        _write(builder, _multiply_add(builder, _spread(builder, factor), row, _read(builder, to, place)), to, place)
+        _write(
+            builder,
+            _multiply_add(builder, _spread(builder, factor), row, _read(builder, to, place)),
+            to,
+            place,
+        )
         return context.get_dummy_value()
 
     return types.none(target, types.int64, types.float64, source, types.int64), code

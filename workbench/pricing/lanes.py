@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
-from llvmlite import ir as _ir  # type: ignore[import-untyped]
+from llvmlite import ir as _ir
 from numba.core import cgutils as _cgutils
 from numba.np import arrayobj as _arrayobj
 
