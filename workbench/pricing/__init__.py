@@ -1,7 +1,6 @@
 """Prices, implied volatilities and Greeks of single options."""
 
 from workbench.pricing.american import american_greeks, american_price
-from workbench.pricing.american import american_greeks, american_price
 from workbench.pricing.bachelier import bachelier_greeks, bachelier_price
 from workbench.pricing.black76 import black76_greeks, black76_price
 from workbench.pricing.black_scholes import black_scholes_price
@@ -37,8 +36,6 @@ __all__ = [
     "ImpliedVolatility",
     "PayoffSummary",
     "Structure",
-    "american_greeks",
-    "american_price",
     "american_greeks",
     "american_price",
     "bachelier_greeks",

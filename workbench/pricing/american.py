@@ -70,7 +70,7 @@ def price_rows(
         price_chunk, out.size, *arrays, is_call, accuracy == "accurate", *_tables(), out, **sizes
     )
     if sum(left):
-        from workbench.pricing.american_double import double_chunk
+        from workbench.pricing.american_double_rows import double_chunk
 
         marks = np.empty(out.size, np.bool_)
         two_boundary_rows(spot, years, volatility, rate, dividend_yield, is_call, marks)
@@ -192,10 +192,13 @@ def american_price(
         )
     rows, calls, shape, labels = checked_rows(arguments, accuracy)
     out = np.empty(calls.size)
-    price_rows(*rows, calls, accuracy, out)
+    spots, strikes, times, volatilities, rates, yields = rows
+    price_rows(spots, strikes, times, volatilities, rates, yields, calls, accuracy, out)
     # The European price is the floor by its own formula, to the last digit: it is the price where early
     # exercise never pays.
-    european = black_scholes_price(*rows[:4], rate=rows[4], dividend_yield=rows[5], is_call=calls)
+    european = black_scholes_price(
+        spots, strikes, times, volatilities, rate=rates, dividend_yield=yields, is_call=calls
+    )
     np.maximum(out, european, out=out)
     price: FloatArray = labels.wrap(out.reshape(shape))
     return price

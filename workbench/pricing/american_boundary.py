@@ -61,17 +61,25 @@ def guess_boundary(
         ),
         0.9999,
     )
-    # Close to expiry the boundary leaves strike like the root of t log(1/t) (rate above yield) and its
-    # other limit like the root of t.
+    # Close to expiry the boundary leaves the strike like the root of t log(1/t) (rate above yield) and its
+    # other limit like the root of t. The numbers make the two forms fit some thousand solved boundaries
+    # within 6 per cent of h (root of mean square).
     steep = dividend_yield <= rate * 1.0001
-    gap = max(rate - dividend_yield, 0.03 * rate)
-    scale = variance / (8.0 * math.pi * gap * gap * years + 1e-300)
-    reach = volatility * math.sqrt(years) / (1.0 - floor)
+    gap = max(rate - dividend_yield, 0.045 * rate)
+    scale = 0.1137 * variance / (gap * gap * years + 1e-300)
+    total = volatility * math.sqrt(years)
+    reach = total / (1.0 - floor)
+    carry = 0.1 * max(rate, 0.0) * years / (1.0 - floor)
+    away = 1.01 * math.log(limit_at_expiry(rate, dividend_yield)) / total
     for base in range(0, nodes.size, LANES):
         x, out = nodes[base : base + LANES], h[base : base + LANES]
         for m in range(LANES):
-            factor = math.sqrt(log(2.25 + min(scale / (x[m] * x[m]), 1e30))) if steep else 0.9
-            out[m] = -log(floor + (1.0 - floor) * exp(-factor * reach * x[m]))
+            over = 1.0 / x[m]
+            root_log = math.sqrt(log(34.4 + min(scale * over * over, 1e30)))
+            factor = root_log if steep else 0.655 + 2.59 * exp(away * over)
+            fall = 1.0 + 0.25 * (factor * reach + carry * x[m]) * x[m]
+            fall = 1.0 / (fall * fall)
+            out[m] = -log(floor + (1.0 - floor) * fall * fall)
 
 
 @compiled
@@ -248,7 +256,7 @@ def newton_step(
     h: FloatArray,
     work: FloatArray,
 ) -> float:
-    """Move `h` one step of Newton's method; return the largest change of the boundary, relative to its limit."""
+    """Move `h` one step of Newton's method; return the boundary's largest change, relative to its limit."""
     use_widest_vectors()
     n, width = tables[3].shape[0], tables[4].shape[2]
     row = width + LANES

@@ -5,20 +5,19 @@ gain, and pays only while the share is worth more than rate / yield. The upper b
 and falls, the lower leaves rate / yield and rises, with the time that is left. Where the volatility is
 above ``sqrt(-2 yield) - sqrt(-2 rate)`` they meet, and with more time than that nobody exercises.
 
-The boundaries are followed from expiry in even steps of the root of time; at each the two conditions of smooth
-pasting are solved for both, given all that was found before. They run straight into each other: where they
-meet follows from continuing the last steps.
+The boundaries are followed from expiry in even steps of the root of time; at each the two conditions of
+smooth pasting are solved for both, given all that was found before. They run straight into each other:
+where they meet follows from continuing the last steps.
 """
 
 import math
 
 import numpy as np
 
-from workbench.arrays import BoolArray, FloatArray
-from workbench.pricing.american_value import european_put
-from workbench.pricing.kernels import compiled, exp, log, normal_cdf, use_widest_vectors
+from workbench.arrays import FloatArray
+from workbench.pricing.kernels import compiled, exp, normal_cdf, use_widest_vectors
 
-_DENSITY = 0.3989422804014327
+DENSITY = 0.3989422804014327
 _NEWTON_STEPS = 20
 _CLOSE = 1e-9  # of a step, in deviations
 _CHORD = 1e-4
@@ -27,7 +26,7 @@ _FINDINGS = 12  # times that the steps are shortened to the time at which the bo
 _SHORT = 0.75  # share of the steps below which they are
 _POINTS = 64  # most points of an integral
 # Rows of the workspace: sines, weights, time to exercise, both boundaries at the points, and the terms.
-_SINE, _WEIGHT, _TIME, _UPPER, _LOWER, _TERM = (_POINTS * row for row in range(6))
+_SINE, WEIGHT, TIME, UPPER, LOWER, _TERM = (_POINTS * row for row in range(6))
 DOUBLE_WORKSPACE = 6 * _POINTS
 
 
@@ -44,7 +43,7 @@ def _slope_terms(
     dl = (shift - lower) * over - 0.5 * s
     kernel_u = exp(-0.5 * du * du) * (dividend_yield * exp(upper) - rate)
     kernel_l = exp(-0.5 * dl * dl) * (dividend_yield * exp(lower) - rate)
-    first = exp(-rate * v - log_spot) * (kernel_u - kernel_l) * (_DENSITY * over)
+    first = exp(-rate * v - log_spot) * (kernel_u - kernel_l) * (DENSITY * over)
     second = dividend_yield * exp(-dividend_yield * v) * (normal_cdf(-du - s) - normal_cdf(-dl - s))
     return first - second
 
@@ -63,8 +62,8 @@ def boundaries_at(
                 m += w * middle[a + j]
                 d += w * gap[a + j]
         half = 0.5 * max(d, 0.0)
-        work[_UPPER + k] = m + half
-        work[_LOWER + k] = m - half
+        work[UPPER + k] = m + half
+        work[LOWER + k] = m - half
 
 
 @compiled
@@ -83,9 +82,9 @@ def slope_error(
         tile = work[base : base + DOUBLE_WORKSPACE]
         for m in range(8):
             sine = tile[_SINE + m]
-            tile[_TERM + m] = tile[_WEIGHT + m] * _slope_terms(
+            tile[_TERM + m] = tile[WEIGHT + m] * _slope_terms(
                 log_spot, years, volatility, rate, dividend_yield,
-                years * sine * sine, tile[_UPPER + m], tile[_LOWER + m],
+                years * sine * sine, tile[UPPER + m], tile[LOWER + m],
             )  # fmt: skip
     error = 0.0
     for k in range(points):
@@ -177,13 +176,15 @@ def find_pair(
 @compiled
 def extrapolate(values: FloatArray, step: int) -> float:
     """Continue even steps by the cubic (or what there is) through the last ones."""
+    last: float = values[step - 1]
+    following: float = values[0]
     if step >= 4:
-        return 4.0 * values[step - 1] - 6.0 * values[step - 2] + 4.0 * values[step - 3] - values[step - 4]
-    if step == 3:
-        return 3.0 * values[2] - 3.0 * values[1] + values[0]
-    if step == 2:
-        return 2.0 * values[1] - values[0]
-    return values[0]
+        following = 4.0 * last - 6.0 * values[step - 2] + 4.0 * values[step - 3] - values[step - 4]
+    elif step == 3:
+        following = 3.0 * values[2] - 3.0 * values[1] + values[0]
+    elif step == 2:
+        following = 2.0 * values[1] - values[0]
+    return following
 
 
 @compiled
@@ -288,7 +289,7 @@ def solve_two_boundaries(
     """
     steps = starts.shape[0] - 1
     for k in range(sines.size):
-        work[_SINE + k], work[_WEIGHT + k] = sines[k], weights[k]
+        work[_SINE + k], work[WEIGHT + k] = sines[k], weights[k]
     # The boundaries close in by some deviations of the share; where that is soon, begin with little more.
     apart = math.log(rate / dividend_yield) / volatility
     horizon = min(years, apart * apart)
@@ -301,163 +302,17 @@ def solve_two_boundaries(
         if meeting == math.inf:
             if horizon >= years:
                 break
-            horizon = min(4.0 * horizon, 0.5 * (horizon + longest)) if longest < years else min(4.0 * horizon, years)
+            horizon = (
+                min(4.0 * horizon, 0.5 * (horizon + longest))
+                if longest < years
+                else min(4.0 * horizon, years)
+            )
         elif last > 0 and meeting > _SHORT * steps:
             break
         else:
             longest = horizon
             horizon *= (1.05 * meeting / steps) ** 2 if last > 0 else 0.25
     return horizon, last, meeting
-
-
-@compiled
-def between_boundaries(
-    log_spot: float, years: float, horizon: float, last: int, meeting: float, steps: int,
-    middle: FloatArray, gap: FloatArray,
-) -> bool:  # fmt: skip
-    """Say whether a put is exercised now."""
-    if last == 0 or math.sqrt(years / horizon) * steps > meeting:
-        return False
-    place = math.sqrt(years / horizon) * steps
-    half = 0.5 * max(at_step(gap, place, last), 0.0)
-    return abs(log_spot - at_step(middle, place, last)) <= half
-
-
-@compiled
-def two_boundary_points(
-    log_spot: float,
-    years: float,
-    volatility: float,
-    horizon: float,
-    last: int,
-    meeting: float,
-    steps: int,
-    middle: FloatArray,
-    gap: FloatArray,
-    nodes: FloatArray,
-    weights: FloatArray,
-    work: FloatArray,
-) -> None:
-    """Fill time to exercise, weight and both boundaries at the points of the premium's integral."""
-    reach = min(math.sqrt(years / horizon) * steps, meeting)
-    known = horizon * (reach / steps) ** 2
-    wait = max(years - known, 0.0)
-    half = 0.5 * max(at_step(gap, reach, last), 0.0)
-    distance = abs(abs(log_spot - at_step(middle, reach, last)) - half) / volatility
-    c = max(0.5 * math.sqrt((distance * distance + wait) / known), 1e-7)
-    width = log(1.0 / c + math.sqrt(1.0 + 1.0 / (c * c)))
-    for k in range(nodes.size):
-        e = math.exp(nodes[k] * width)
-        y = 0.5 * c * (e - 1.0 / e)
-        slope = 0.5 * c * (e + 1.0 / e) * width * weights[k]
-        share = 1.0 / (1.0 + y * y)
-        sine, cosine = 2.0 * y * share, (1.0 - y * y) * share
-        work[_TIME + k] = wait + known * sine * sine
-        work[_WEIGHT + k] = 4.0 * known * sine * cosine * share * slope
-        place = reach * cosine
-        middle_there = at_step(middle, place, last)
-        half = 0.5 * max(at_step(gap, place, last), 0.0)
-        work[_UPPER + k], work[_LOWER + k] = middle_there + half, middle_there - half
-
-
-@compiled
-def two_boundary_premium(
-    log_spot: float,
-    volatility: float,
-    rate: float,
-    dividend_yield: float,
-    points: int,
-    work: FloatArray,
-    results: FloatArray,
-) -> None:
-    """Add to price, delta and gamma what exercise between the boundaries is worth."""
-    spot = math.exp(log_spot)
-    for k in range(points):
-        v = work[_TIME + k]
-        s = volatility * math.sqrt(v)
-        over = 1.0 / s
-        shift = log_spot + (rate - dividend_yield) * v
-        price = slope = curve = 0.0
-        for side in range(2):
-            edge = work[_UPPER + k] if side == 0 else work[_LOWER + k]
-            sign = 1.0 if side == 0 else -1.0
-            dm = (shift - edge) * over - 0.5 * s
-            below_p = dividend_yield * exp(-dividend_yield * v) * normal_cdf(-dm - s)
-            kernel = exp(-0.5 * dm * dm - rate * v) * (_DENSITY * over)
-            paid = dividend_yield * exp(edge) * kernel
-            pull = rate * kernel - paid
-            price += sign * (rate * exp(-rate * v) * normal_cdf(-dm) - spot * below_p)
-            slope -= sign * (pull / spot + below_p)
-            curve += sign * (pull * (1.0 + dm * over) + paid)
-        w = work[_WEIGHT + k]
-        results[0] += w * price
-        results[1] += w * slope
-        results[2] += w * curve / (spot * spot)
-
-
-@compiled
-def two_boundary_put(
-    spot: float,
-    years: float,
-    volatility: float,
-    rate: float,
-    dividend_yield: float,
-    tables: tuple[FloatArray, ...],
-    middle: FloatArray,
-    gap: FloatArray,
-    work: FloatArray,
-    results: FloatArray,
-) -> bool:
-    """Fill price, delta and gamma of a put with two boundaries; return whether it is exercised now."""
-    sines, weights, starts, stencils, nodes, premium_weights = tables
-    steps = starts.shape[0] - 1
-    x = math.log(spot)
-    horizon, last, meeting = solve_two_boundaries(
-        years, volatility, rate, dividend_yield, sines, weights, starts, stencils, middle, gap, work
-    )
-    if between_boundaries(x, years, horizon, last, meeting, steps, middle, gap):
-        results[0], results[1], results[2] = 1.0 - spot, -1.0, 0.0
-        return True
-    s = volatility * math.sqrt(years)
-    dp = (x + (rate - dividend_yield) * years) / s + 0.5 * s
-    share = math.exp(-dividend_yield * years)
-    results[0] = european_put(spot, years, volatility, rate, dividend_yield)
-    results[1] = -share * normal_cdf(-dp)
-    results[2] = _DENSITY * exp(-0.5 * dp * dp) * share / (spot * s)
-    if last > 0:
-        two_boundary_points(
-            x, years, volatility, horizon, last, meeting, steps, middle, gap, nodes, premium_weights, work
-        )
-        two_boundary_premium(x, volatility, rate, dividend_yield, nodes.size, work, results)
-    results[0] = max(results[0], 1.0 - spot)
-    return False
-
-
-@compiled
-def double_chunk(
-    start: int,
-    stop: int,
-    spot: FloatArray,
-    strike: FloatArray,
-    years: FloatArray,
-    volatility: FloatArray,
-    rate: FloatArray,
-    dividend_yield: FloatArray,
-    is_call: BoolArray,
-    tables: tuple[FloatArray, ...],
-    out: FloatArray,
-) -> None:
-    """Price rows that all have two boundaries."""
-    steps = tables[2].shape[0] - 1
-    middle, gap = np.zeros(steps + 4), np.zeros(steps + 4)
-    work, results = np.zeros(DOUBLE_WORKSPACE), np.zeros(3)
-    for i in range(start, stop):
-        if is_call[i]:
-            scale, moneyness, r, q = spot[i], strike[i] / spot[i], dividend_yield[i], rate[i]
-        else:
-            scale, moneyness, r, q = strike[i], spot[i] / strike[i], rate[i], dividend_yield[i]
-        two_boundary_put(moneyness, years[i], volatility[i], r, q, tables, middle, gap, work, results)
-        out[i] = scale * results[0]
 
 
 def two_boundary_workspace(steps: int) -> tuple[FloatArray, FloatArray, FloatArray]:

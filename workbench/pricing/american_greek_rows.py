@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from workbench.arrays import BoolArray, FloatArray
 from workbench.pricing.american_boundary import guess_boundary, limit_at_expiry, solve_boundary
-from workbench.pricing.american_double import two_boundary_put
+from workbench.pricing.american_double_rows import two_boundary_put
 from workbench.pricing.american_greek_terms import (
     DELTA,
     GAMMA,
@@ -27,6 +27,7 @@ from workbench.pricing.american_rows import (
     NEVER,
     ONE_BOUNDARY,
     TWO_BOUNDARIES,
+    as_put,
     difficulty,
     row_kind,
 )
@@ -125,9 +126,7 @@ def two_boundary_terms(
 
 
 @compiled
-def certain_terms(
-    spot: float, years: float, rate: float, dividend_yield: float, results: FloatArray
-) -> None:
+def certain_terms(spot: float, years: float, rate: float, dividend_yield: float, results: FloatArray) -> None:
     """Fill the limits without time or volatility: the best exercise time is known, and stays the best."""
     results[:] = 0.0
     best = max(1.0 - spot, 0.0)
@@ -182,10 +181,7 @@ def greek_chunk(
     middle, square = np.zeros(steps + 4), np.zeros(steps + 4)
     results, moved = np.zeros(ROWS), np.zeros(ROWS)
     for i in range(start, stop):
-        if is_call[i]:
-            scale, moneyness, r, q = spot[i], strike[i] / spot[i], dividend_yield[i], rate[i]
-        else:
-            scale, moneyness, r, q = strike[i], spot[i] / strike[i], rate[i], dividend_yield[i]
+        scale, moneyness, r, q = as_put(spot[i], strike[i], rate[i], dividend_yield[i], is_call[i])
         t, v = years[i], volatility[i]
         kind = row_kind(moneyness, t, v, r, q)
         kinds[i] = kind

@@ -53,7 +53,7 @@ def european_terms(
 
 
 @compiled
-def premium_terms(
+def premium_terms(  # noqa: PLR0915 - one pass over the points, a line for each Greek
     spot: float,
     years: float,
     volatility: float,

@@ -11,12 +11,13 @@ from workbench.pricing.kernels import compiled
 
 # Which rule a put follows: the first three from its rates alone.
 NEVER, ONE_BOUNDARY, TWO_BOUNDARIES, CERTAIN, MISSING = range(5)
+_LEAST_MONEYNESS, _MOST_MONEYNESS = 1e-100, 1e100
 _NO_DEVIATION = 1e-12  # of volatility times root of time: less is none
 
 # Difficulties up to which the schemes serve, measured against finer ones on random options.
 _QUICK_UP_TO, _USUAL_UP_TO, _BEND = 4.0, 8.0, 3.0
 _STEPS = 8
-_TOLERANCE = 2e-4  # of the last step: Newton's method squares it, and the price sees little of that
+_TOLERANCE = 5e-4  # of the last step: Newton's method squares it, and the price sees little of that
 
 
 @compiled
@@ -63,31 +64,61 @@ def one_boundary_put(
     accurate: bool,
     h: FloatArray,
     work: FloatArray,
+    solved: FloatArray,
 ) -> float:
-    """Return a put with one boundary, by the scheme that its difficulty and the accuracy call for."""
+    """Return a put with one boundary, by the scheme that its difficulty and the accuracy call for.
+
+    `h` is the boundary of the option that `solved` names (years, volatility, rate, yield, nodes).
+    """
     hard = difficulty(years, volatility, rate, dividend_yield)
     tables = usual
     if not accurate and hard < _QUICK_UP_TO:
         tables = quick
     if hard > (_USUAL_UP_TO if accurate else 2.0 * _USUAL_UP_TO):
         tables = fine
-    n = tables[3].shape[0]
-    tolerance = _TOLERANCE if accurate else 10.0 * _TOLERANCE
-    guess_boundary(years, volatility, rate, dividend_yield, tables[0], h)
-    change = solve_boundary(
-        years, volatility, rate, dividend_yield, tables, h, work, _STEPS, tolerance
-    )
-    if not change < tolerance:
-        tables = fine
-        n = tables[3].shape[0]
+    # Rows that differ in spot or strike alone, as in a grid of spots, have one boundary.
+    known = solved[0] == years and solved[1] == volatility and solved[2] == rate
+    if known and solved[3] == dividend_yield:
+        if solved[4] == fine[3].shape[0]:
+            tables = fine
+    else:
+        tolerance = _TOLERANCE if accurate else 20.0 * _TOLERANCE
         guess_boundary(years, volatility, rate, dividend_yield, tables[0], h)
-        solve_boundary(years, volatility, rate, dividend_yield, tables, h, work, 3 * _STEPS, tolerance)
+        change = solve_boundary(years, volatility, rate, dividend_yield, tables, h, work, _STEPS, tolerance)
+        if not change < tolerance:
+            tables = fine
+            guess_boundary(years, volatility, rate, dividend_yield, tables[0], h)
+            solve_boundary(years, volatility, rate, dividend_yield, tables, h, work, 3 * _STEPS, tolerance)
+        solved[0], solved[1], solved[2], solved[3] = years, volatility, rate, dividend_yield
+        solved[4] = tables[3].shape[0]
+    n = tables[3].shape[0]
     intrinsic = 1.0 - spot
     if math.log(spot / limit_at_expiry(rate, dividend_yield)) + h[n - 1] <= 0.0:
         return intrinsic
     premium = exercise_premium(spot, years, volatility, rate, dividend_yield, tables, h, work)
     european = european_put(spot, years, volatility, rate, dividend_yield)
-    return max(european + max(premium, 0.0), intrinsic)
+    # Nobody pays more than the strike, or what it grows to at a negative rate.
+    bound = max(1.0, math.exp(-rate * years))
+    return max(min(european + max(premium, 0.0), bound), intrinsic)
+
+
+@compiled(forceinline=True)
+def as_put(
+    spot: float, strike: float, rate: float, dividend_yield: float, is_call: bool
+) -> tuple[float, float, float, float]:
+    """Return scale, moneyness, rate and yield of the put on a strike of 1 that an option is.
+
+    A call is the put with spot and strike, rate and yield exchanged. Moneyness beyond any that matters is
+    kept within the reach of doubles; NaN stays.
+    """
+    if is_call:
+        spot, strike, rate, dividend_yield = strike, spot, dividend_yield, rate
+    moneyness = spot / strike
+    if moneyness < _LEAST_MONEYNESS:
+        moneyness = _LEAST_MONEYNESS
+    elif moneyness > _MOST_MONEYNESS:
+        moneyness = _MOST_MONEYNESS
+    return strike, moneyness, rate, dividend_yield
 
 
 @compiled(forceinline=True)
@@ -117,32 +148,27 @@ def price_chunk(
     fine: tuple[FloatArray, ...],
     out: FloatArray,
 ) -> int:
-    """Price rows `start` to `stop`; return how many have two boundaries, which are left as they are.
-
-    A call is the put with spot and strike, rate and yield exchanged.
-    """
+    """Price rows `start` to `stop`; return how many have two boundaries, which are left as they are."""
     work = np.zeros(PREMIUM_WORKSPACE)
-    h = np.full(64, 0.1)
+    h, solved = np.full(64, 0.1), np.full(5, np.nan)
     left = 0
     for i in range(start, stop):
-        if is_call[i]:
-            scale, moneyness, r, q = spot[i], strike[i] / spot[i], dividend_yield[i], rate[i]
-        else:
-            scale, moneyness, r, q = strike[i], spot[i] / strike[i], rate[i], dividend_yield[i]
+        scale, moneyness, r, q = as_put(spot[i], strike[i], rate[i], dividend_yield[i], is_call[i])
         t, v = years[i], volatility[i]
         kind = row_kind(moneyness, t, v, r, q)
         if kind == ONE_BOUNDARY:
-            out[i] = scale * one_boundary_put(
-                moneyness, t, v, r, q, quick, usual, fine, accurate, h, work
-            )
+            price = one_boundary_put(moneyness, t, v, r, q, quick, usual, fine, accurate, h, work, solved)
         elif kind == NEVER:
-            out[i] = scale * max(european_put(moneyness, t, v, r, q), 1.0 - moneyness)
+            price = max(european_put(moneyness, t, v, r, q), 1.0 - moneyness)
         elif kind == CERTAIN:
-            out[i] = scale * certain_put(moneyness, t, r, q)
+            price = certain_put(moneyness, t, r, q)
         elif kind == MISSING:
-            out[i] = math.nan
+            price = math.nan
         else:
             left += 1
+            continue
+        # What exercise pays is a difference of the caller's own numbers, to the last digit.
+        out[i] = abs(spot[i] - strike[i]) if price == 1.0 - moneyness else scale * price
     return left
 
 

@@ -23,7 +23,8 @@ class Scheme:
     tables : tuple of ndarray
         What the kernels read, in this order:
 
-        - nodes, n up to a whole number of lanes: roots of time to expiry at which the boundary is known, as a share of the longest;
+        - nodes, n up to a whole number of lanes: roots of time to expiry at which the boundary is known,
+          as a share of the longest;
         - sines and weights, l each: with ``v = t sin^2`` the time to an exercise, ``sum(weights f(v)) t``
           integrates f over times 0 to t;
         - by_node, (n, n, l): the boundary's polynomial at every quadrature point as a sum over nodes;
@@ -145,19 +146,3 @@ def two_boundary_tables(steps: int, quadrature: int, premium: int) -> tuple[Floa
         stencils,
         *_gauss_legendre(premium),
     )
-
-
-@cache
-def refinement(coarse: int, fine: int) -> FloatArray:
-    """Carry a boundary from the nodes of one scheme to those of another.
-
-    Returns
-    -------
-    ndarray, (fine, coarse)
-        Applied to log(limit at expiry / boundary) it interpolates that as the root of time times a polynomial,
-        which keeps it positive where the boundary's own polynomial might not be.
-    """
-    have, want = _nodes(coarse), _nodes(fine)
-    polynomial = np.linalg.solve(np.vander(have).T, np.vander(want, coarse).T).T
-    matrix: FloatArray = want[:, None] * polynomial / have
-    return np.ascontiguousarray(matrix)

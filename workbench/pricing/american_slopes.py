@@ -41,9 +41,7 @@ SLOPES_WORKSPACE = SLOPES + PARAMETERS * MAX_NODES
 
 
 @compiled
-def _point_terms(
-    count: int, volatility: float, rate: float, dividend_yield: float, work: FloatArray
-) -> None:
+def _point_terms(count: int, volatility: float, rate: float, dividend_yield: float, work: FloatArray) -> None:
     """Fill the derivatives of both integrands by volatility, rate and yield."""
     use_widest_vectors()
     lean = (rate - dividend_yield) / (volatility * volatility) - 0.5

@@ -99,6 +99,9 @@ def exercise_premium(
             tail_p = exp(-0.5 * dp * dp) * pp * qm * inverse
             below_m = tail_m if dm > 0.0 else 1.0 - tail_m
             below_p = tail_p if dp > 0.0 else 1.0 - tail_p
-            gain = rate * exp(-rate * v) * below_m - dividend_yield * spot * exp(-dividend_yield * v) * below_p
+            gain = (
+                rate * exp(-rate * v) * below_m - dividend_yield * spot * exp(-dividend_yield * v) * below_p
+            )
             tile[TERM + m] = tile[WEIGHT + m] * gain
-    return sum_rows(work, TERM, points // LANES)
+    premium: float = sum_rows(work, TERM, points // LANES)
+    return premium

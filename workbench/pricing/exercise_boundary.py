@@ -127,8 +127,9 @@ def _of_put(
         return "one", levels, None
     double = two_boundary_tables(*_TWO_BOUNDARIES)
     middle, gap, work = two_boundary_workspace(_TWO_BOUNDARIES[0])
+    sines, weights, starts, stencils = double[:4]
     horizon, last, meeting = solve_two_boundaries(
-        years, volatility, rate, dividend_yield, *double[:4], middle, gap, work
+        years, volatility, rate, dividend_yield, sines, weights, starts, stencils, middle, gap, work
     )
     steps = np.arange(last + 1)
     place = share * np.sqrt(years / horizon) * _TWO_BOUNDARIES[0]
