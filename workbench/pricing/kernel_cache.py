@@ -55,6 +55,15 @@ def fingerprint(function: Any) -> str:
                 add(name)
                 add_value(names[name])
 
+    def add_function(function: types.FunctionType) -> None:
+        if (function.__module__ or "").split(".", maxsplit=1)[0] in _LIBRARIES:
+            add((function.__module__, function.__qualname__))
+        elif id(function) not in seen:
+            seen.add(id(function))
+            add_code(function.__code__, function.__globals__)
+            for cell in function.__closure__ or ():
+                add_value(cell.cell_contents)
+
     def add_value(value: Any) -> None:
         if isinstance(value, Dispatcher):
             add(sorted(value.targetoptions.items()))
@@ -62,15 +71,7 @@ def fingerprint(function: Any) -> str:
         elif isinstance(value, _Intrinsic):
             value = value._defn
         if isinstance(value, types.FunctionType):
-            if (value.__module__ or "").split(".", maxsplit=1)[0] in _LIBRARIES:
-                add((value.__module__, value.__qualname__))
-                return
-            if id(value) in seen:
-                return
-            seen.add(id(value))
-            add_code(value.__code__, value.__globals__)
-            for cell in value.__closure__ or ():
-                add_value(cell.cell_contents)
+            add_function(value)
         elif isinstance(value, types.ModuleType):
             add(value.__name__)
             if value.__name__.split(".", maxsplit=1)[0] == _PACKAGE and value.__file__:
