@@ -67,6 +67,8 @@ def test_an_american_put_costs_more_and_a_cash_dividend_moves_it():
     cash = ("--dividend", "0.25:1.00", "--dividend-model", "spot")
     paid = document(*terms, "--american", *cash)
     assert european < american < paid["figures"]["price"]["value"]
+    every = document(*terms, "--american", *cash, "--greeks", "all")["figures"]
+    assert {"vanna", "vomma", "phi"} <= set(every)
     assert "cash dividends 1 in 0.25 y; spot model" in workbench("price", *terms, "--american", *cash)
 
 

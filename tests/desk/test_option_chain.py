@@ -123,6 +123,47 @@ def test_greeks_are_those_of_quantlib_in_traders_units(index_desk):
     assert row["rho_point"] == pytest.approx(calculator.rho(row["years"]) / 100, rel=1e-9)
 
 
+def test_american_quotes_give_their_volatility_and_greeks_back(tmp_path):
+    """Priced by QuantLib's boundary method at 25 %; a European formula would miss the puts by points."""
+    (tmp_path / "desk").mkdir()
+    (tmp_path / "desk" / "settings.toml").write_text(f"[market]\nrate = {RATE}\n")
+    today = QuantLib.Date(16, 9, 2021)
+    QuantLib.Settings.instance().evaluationDate = today
+    days = QuantLib.Actual365Fixed()
+    spot, volatility, expiry = QuantLib.SimpleQuote(50.0), QuantLib.SimpleQuote(0.25), today + 365
+    flat = [QuantLib.YieldTermStructureHandle(QuantLib.FlatForward(today, r, days)) for r in (YIELD, RATE)]
+    process = QuantLib.BlackScholesMertonProcess(
+        QuantLib.QuoteHandle(spot), *flat,
+        QuantLib.BlackVolTermStructureHandle(
+            QuantLib.BlackConstantVol(today, QuantLib.NullCalendar(), QuantLib.QuoteHandle(volatility), days)
+        ),
+    )  # fmt: skip
+    engine = QuantLib.QdFpAmericanEngine(process, QuantLib.QdFpAmericanEngine.highPrecisionScheme())
+    rows, deltas = [], {}
+    for strike in range(40, 61, 5):
+        for right, kind in (("C", QuantLib.Option.Call), ("P", QuantLib.Option.Put)):
+            option = QuantLib.VanillaOption(
+                QuantLib.PlainVanillaPayoff(kind, strike), QuantLib.AmericanExercise(today, expiry)
+            )
+            option.setPricingEngine(engine)
+            worth = []
+            for price in (50.0, 50.05, 49.95):
+                spot.setValue(price)
+                worth.append(option.NPV())
+            deltas[right, strike] = (worth[1] - worth[2]) / 0.1
+            rows.append(("ABC", "2021-09-16", "2022-09-16", strike, right, worth[0], worth[0], 50.0))
+    names = ["underlying", "quote_date", "expiration", "strike", "option_type", "bid", "ask", "spot"]
+    with Desk.open(tmp_path / "desk") as desk:
+        desk.load(pd.DataFrame(rows, columns=names), kind="chain", source="modelled for a test")
+        chain = desk.chain("ABC", "2021-09-16")
+    assert chain["model"].eq("american").all()
+    assert chain["status"].eq("ok").all()
+    assert_allclose(chain["dividend_yield"], YIELD, atol=2e-5)
+    assert_allclose(chain["implied_volatility"], 0.25, atol=2e-5)
+    pairs = zip(chain["right"], chain["strike"], strict=True)
+    assert_allclose(chain["delta"], [deltas[pair] for pair in pairs], atol=2e-4)
+
+
 def test_the_desks_own_rate_stands_where_somebody_has_set_it(tmp_path):
     (tmp_path / "desk").mkdir()
     (tmp_path / "desk" / "settings.toml").write_text("[market]\nrate = 0.02\n")

@@ -140,14 +140,14 @@ def price(
             rate=rate,
             dividend_yield=dividend_yield,
             is_call=not put,
-            model=model,  # type: ignore[arg-type]
+            model=model,
         )
         volatility = float(found.volatility)
         document |= {"from_price": from_price, "status": str(found.status)}
     solved = not math.isnan(volatility)
     document["volatility"] = volatility if solved else None
     if solved:
-        names = _names(greeks, model)
+        names = _names(greeks, model, with_cash=bool(cash))
         document["figures"] = _figures(
             model,
             (spot, strike, years, volatility),
@@ -203,25 +203,27 @@ def _dividend(text: str) -> tuple[float, float]:
         raise click.BadParameter(f"{text!r} is not YEARS:AMOUNT, as in 0.25:1.00.") from error
 
 
-def _names(text: str, model: str) -> list[str]:
+def _names(text: str, model: str, *, with_cash: bool) -> list[str]:
     """Return the names of the Greeks asked for."""
     word = text.strip().lower()
     if word == "none":
         return []
     if word == "all":
-        return list(available(model))
+        return [name for name in _available(model, with_cash) if name != "price"]
     return [name.strip() for name in word.split(",") if name.strip()]
 
 
-def available(model: str) -> tuple[str, ...]:
+def _available(model: str, with_cash: bool) -> tuple[str, ...]:
     """Return the Greeks that a model gives."""
+    if with_cash:
+        from workbench.pricing.dividends import GREEKS
+
+        return GREEKS
     if model == "american":
         from workbench.pricing.american import AMERICAN_GREEKS
 
-        return tuple(name for name in AMERICAN_GREEKS if name != "price")
-    if model == "black_scholes":
-        return ALL
-    return tuple(name for name in ALL if name != "phi")
+        return AMERICAN_GREEKS
+    return ALL if model == "black_scholes" else tuple(name for name in ALL if name != "phi")
 
 
 def _figures(
@@ -246,14 +248,12 @@ def _figures(
     elif model == "bachelier":
         found = pricing.bachelier_greeks(*terms, **common)
     else:
-        cash = {"dividends": dividends, "dividend_model": dividend_model} if dividends else {}
-        found = pricing.american_greeks(*terms, dividend_yield=dividend_yield, **cash, **common)
+        common |= {"dividend_yield": dividend_yield}
+        if dividends:
+            common |= {"dividends": dividends, "dividend_model": dividend_model}
+        found = pricing.american_greeks(*terms, **common)
     place = 0 if units == "trader" else 1
-    return {
-        name: {"value": float(found[name]), "unit": _unit(name, model, place)}
-        for name in names
-        if name in found
-    }
+    return {name: {"value": float(found[name]), "unit": _unit(name, model, place)} for name in names}
 
 
 def _unit(name: str, model: str, place: int) -> str:

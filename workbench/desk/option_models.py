@@ -21,17 +21,7 @@ GREEK_COLUMNS = {
 
 def models_of(exercise: "pd.Series[str]") -> np.ndarray:
     """Return the model that prices each contract, told by its exercise."""
-    return np.where(exercise.eq("european"), EUROPEAN, AMERICAN if _american_is_there() else EUROPEAN)
-
-
-def _american_is_there() -> bool:  # H-TEMP: until american_greeks and implied_american are in
-    from importlib.util import find_spec
-
-    import workbench.pricing
-
-    return hasattr(workbench.pricing, "american_greeks") and bool(
-        find_spec("workbench.pricing.implied_american")
-    )
+    return np.where(exercise.eq("european"), EUROPEAN, AMERICAN)
 
 
 def solve_volatility(
