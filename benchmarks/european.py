@@ -229,8 +229,8 @@ def limits() -> None:
         f"\nLimit: the compiler's loop has {OPERATIONS} instructions on vectors of eight options (80 fused, "
         "90 other sums and products, 14 comparisons, the rest moves of constants and spilled values) with "
         f"five divisions and a root, which alone take 13 cycles an option: 5 to 6 ns. {BYTES} bytes in and "
-        "out of memory are another 5 to 10 ns once the arrays are larger than the cache; the plain call adds the "
-        "first touch of fresh pages. What is left is the copy into tiles and out, and spilled constants.\n"
+        "out of memory are another 5 to 10 ns once the arrays are larger than the cache; the plain call adds "
+        "the first touch of fresh pages. The rest is the copy into tiles and out, and spills.\n"
     )
 
 
