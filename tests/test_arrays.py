@@ -1,3 +1,4 @@
+from datetime import date
 from decimal import Decimal
 
 import numpy as np
@@ -12,6 +13,7 @@ from workbench.arrays import (
     require_non_negative,
     require_one_shape,
     require_positive,
+    to_flags,
     to_floats,
 )
 from workbench.errors import PricingInputError, RiskInputError
@@ -37,10 +39,29 @@ def test_text_and_complex_numbers_are_never_read_as_numbers(text):
         to_floats("price", text)
 
 
-@pytest.mark.parametrize("odd", [np.array(["2020-01-01"], dtype="M8[D]"), [object()]])
-def test_values_that_are_no_numbers_are_refused(odd):
-    with pytest.raises(PricingInputError, match="`price` holds values that are not numbers"):
-        to_floats("price", odd)
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        (np.array(["2020-01-01"], dtype="M8[D]"), "`years` is 2020-01-01 in row 0; give a number, in years"),
+        (
+            [1, date(2025, 1, 17)],
+            r"`years` is datetime.date\(2025, 1, 17\) in row 1; give a number, in years",
+        ),
+        ([np.timedelta64(3, "D")], "`years` is 3 days in row 0"),
+        ([object()], "`years` is <object .* in row 0; give a number"),
+        ({"a": 1}, "`years` is {'a': 1}; give a number"),
+    ],
+)
+def test_values_that_are_no_numbers_are_refused_with_their_row(odd, message):
+    with pytest.raises(PricingInputError, match=message):
+        to_floats("years", odd)
+
+
+def test_what_lies_under_a_mask_is_missing():
+    masked = np.ma.array([100.0, -7.0], mask=[False, True])
+    assert_array_equal(to_floats("price", masked), [100.0, np.nan])
+    assert type(to_floats("price", masked)) is np.ndarray
+    assert_array_equal(to_floats("price", np.ma.array([[1, 2]])), [[1.0, 2.0]])
 
 
 def test_rows_of_different_lengths_are_refused():
@@ -73,10 +94,27 @@ def test_the_caller_chooses_the_error():
 
 def test_flags_refuse_words_that_would_read_as_true():
     assert_array_equal(require_flags(is_call=[1, 0])[0], [True, False])
-    with pytest.raises(PricingInputError, match=r"`is_call` is 'put'"):
+    with pytest.raises(PricingInputError, match=r"`is_call` is 'put'; give True or False"):
         require_flags(is_call="put")
     with pytest.raises(PricingInputError, match="`is_call` is 2 in row 1; give True or False"):
         require_flags(is_call=[1, 2])
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        [True, None, False],
+        [1.0, np.nan, 0.0],
+        pd.Series([True, pd.NA, False], dtype="boolean"),
+        np.ma.array([True, True, False], mask=[False, True, False]),
+    ],
+)
+def test_a_missing_flag_is_known_to_be_missing(flags):
+    values, missing = to_flags("is_call", flags)
+    assert_array_equal(values, [True, False, False])
+    assert_array_equal(missing, [False, True, False])
+    with pytest.raises(PricingInputError, match="`is_call` is nan in row 1; give True or False"):
+        require_flags(is_call=flags)
 
 
 def test_shapes_that_do_not_fit_are_named():

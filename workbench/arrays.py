@@ -35,12 +35,17 @@ def _refuse(
     error: type[Exception], name: str, array: NDArray[Any], wrong: BoolArray, remedy: str
 ) -> NoReturn:
     value = array.reshape(-1)[int(np.argmax(wrong))]
-    shown = f"{value:g}" if isinstance(value, np.floating) else repr(getattr(value, "item", lambda: value)())
+    if isinstance(value, np.floating):
+        shown = f"{value:g}"
+    elif isinstance(value, np.datetime64 | np.timedelta64):
+        shown = str(value)  # as a plain item it may be a count of nanoseconds
+    else:
+        shown = repr(getattr(value, "item", lambda: value)())
     raise error(f"`{name}` is {shown}{_place(array, wrong)}; give {remedy}{_HINTS.get(name, '')}.")
 
 
 def to_floats(name: str, value: ArrayLike, error: type[Exception] = PricingInputError) -> FloatArray:
-    """Return numbers as float64; a missing value (None, NaN, ``pd.NA``) becomes NaN.
+    """Return numbers as float64; a missing value (None, NaN, ``pd.NA``, a masked one) becomes NaN.
 
     Parameters
     ----------
@@ -55,6 +60,14 @@ def to_floats(name: str, value: ArrayLike, error: type[Exception] = PricingInput
     -------
     ndarray of float64, in the shape of `value`
     """
+    return _numbers(name, value, error, "a number")
+
+
+def _numbers(name: str, value: ArrayLike, error: type[Exception], remedy: str) -> FloatArray:
+    if isinstance(value, np.ma.MaskedArray):
+        # What lies under a mask is arbitrary, and numpy would hand it over as if it were there.
+        numbers = _numbers(name, np.ma.getdata(value), error, remedy)
+        return np.where(np.ma.getmaskarray(value), np.nan, numbers)
     try:
         array = np.asarray(value)
     except ValueError:
@@ -62,19 +75,37 @@ def to_floats(name: str, value: ArrayLike, error: type[Exception] = PricingInput
     if array.dtype.kind in "fiub":
         return array.astype(np.float64, copy=False)
     if array.dtype.kind == "O":
-        flat = array.reshape(-1)
-        wrong = np.fromiter((isinstance(v, (str, bytes, complex)) for v in flat), np.bool_, flat.size)
-        if wrong.any():
-            _refuse(error, name, array, wrong.reshape(array.shape), "a number")
-        # pandas' own missing value does not convert by itself.
-        plain = [np.nan if v is None or type(v).__name__ in {"NAType", "NaTType"} else v for v in flat]
-        try:
-            return np.array(plain, dtype=np.float64).reshape(array.shape)
-        except (TypeError, ValueError, OverflowError):
-            pass
-    elif array.dtype.kind in "USc":
-        _refuse(error, name, array, np.ones(array.shape, np.bool_), "a number")
+        return _from_objects(name, array, error, remedy)
+    if array.dtype.kind in "USmMc":
+        _refuse(error, name, array, np.ones(array.shape, np.bool_), remedy)
     raise error(f"`{name}` holds values that are not numbers; give numbers.")
+
+
+def _from_objects(name: str, array: NDArray[Any], error: type[Exception], remedy: str) -> FloatArray:
+    """Turn objects into numbers, one at a time where they are not all numbers."""
+    flat = array.reshape(-1)
+    wrong = np.fromiter((isinstance(v, (str, bytes, complex)) for v in flat), np.bool_, flat.size)
+    if wrong.any():
+        _refuse(error, name, array, wrong.reshape(array.shape), remedy)
+    # pandas' own missing value does not convert by itself.
+    plain = [np.nan if v is None or type(v).__name__ in {"NAType", "NaTType"} else v for v in flat]
+    try:
+        return np.array(plain, dtype=np.float64).reshape(array.shape)
+    except (TypeError, ValueError, OverflowError):
+        wrong = np.array([not _is_number(v) for v in plain], np.bool_)
+    if not wrong.any():
+        raise error(f"`{name}` holds values that are not numbers; give numbers.")
+    _refuse(error, name, array, wrong.reshape(array.shape), remedy)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except OverflowError:
+        return True  # a number, if too large for a double
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def require_finite(error: type[Exception] = PricingInputError, /, **values: ArrayLike) -> list[FloatArray]:
@@ -141,6 +172,38 @@ def require_non_negative(
     return arrays
 
 
+def to_flags(
+    name: str, value: ArrayLike, error: type[Exception] = PricingInputError
+) -> tuple[BoolArray, BoolArray | None]:
+    """Return booleans, and which of them are missing in truth.
+
+    Parameters
+    ----------
+    name : str
+        What the caller calls the argument, for the message.
+    value : array_like
+        Booleans, or numbers that are 0 or 1; text such as ``"put"``, which would read as true, is refused.
+    error : exception class
+        Raised when a value is neither.
+
+    Returns
+    -------
+    flags : ndarray of bool
+        False where missing.
+    missing : ndarray of bool, or None
+        Where `value` is None, NaN, ``pd.NA`` or masked; None where it nowhere is.
+    """
+    array = np.asarray(value) if not isinstance(value, np.ma.MaskedArray) else None
+    if array is not None and array.dtype.kind == "b":
+        return array, None
+    numbers = _numbers(name, value, error, "True or False")
+    missing = np.isnan(numbers)
+    wrong = (numbers != 0) & (numbers != 1) & ~missing
+    if wrong.any():
+        _refuse(error, name, numbers, wrong, "True or False")
+    return numbers == 1, missing if missing.any() else None
+
+
 def require_flags(error: type[Exception] = PricingInputError, /, **values: ArrayLike) -> list[BoolArray]:
     """Return the named arguments as booleans; text such as ``"put"``, which would read as true, is refused.
 
@@ -150,14 +213,10 @@ def require_flags(error: type[Exception] = PricingInputError, /, **values: Array
     """
     arrays = []
     for name, value in values.items():
-        array = np.asarray(value)
-        if array.dtype.kind != "b":
-            numbers = to_floats(name, value, error)
-            wrong = (numbers != 0) & (numbers != 1)
-            if wrong.any():
-                _refuse(error, name, numbers, wrong, "True or False")
-            array = numbers == 1
-        arrays.append(array)
+        flags, missing = to_flags(name, value, error)
+        if missing is not None:
+            _refuse(error, name, np.where(missing, np.nan, 0.0), missing, "True or False")
+        arrays.append(flags)
     return arrays
 
 

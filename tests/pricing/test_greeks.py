@@ -1,12 +1,11 @@
 from math import exp
 
 import numpy as np
-import pandas as pd
 import pytest
 import QuantLib
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 from pytest import approx
 
 from workbench.errors import PricingInputError
@@ -248,92 +247,15 @@ def test_limits_at_the_money_are_half_a_share_and_an_infinite_gamma():
     assert still["vega"] == approx(100 / np.sqrt(2 * np.pi))
 
 
-def test_a_missing_input_is_missing_in_every_greek():
-    for place in range(6):
-        inputs = [100.0, 90.0, 1.0, 0.2, 0.03, 0.01]
-        inputs[place] = np.nan
-        found = black_scholes_greeks(
-            *inputs[:4], rate=inputs[4], dividend_yield=inputs[5], greeks=("price", *FIVE)
-        )
-        assert all(np.isnan(value) for value in found.values()), place
-
-
-def test_shapes_broadcast_and_scalars_stay_scalars():
-    found = black_scholes_greeks(100, [90, 100, 110], 0.5, 0.2, is_call=[[True], [False]])
-    assert {value.shape for value in found.values()} == {(2, 3)}
-    assert isinstance(black_scholes_greeks(100, 90, 0.5, 0.2)["rho"], np.float64)
-    assert_allclose(found["gamma"][0], found["gamma"][1])
-
-
 def test_unknown_names_and_units_are_refused():
     with pytest.raises(PricingInputError, match=r"'gama' is no Greek .* did you mean 'gamma'"):
         black_scholes_greeks(100, 90, 0.5, 0.2, greeks=["gama"])
     with pytest.raises(PricingInputError, match="`units` is 'daily'; give 'natural' or 'trader'"):
         black_scholes_greeks(100, 90, 0.5, 0.2, units="daily")
-
-
-def test_results_go_into_the_callers_arrays():
-    strike = np.linspace(80, 120, 1000)
-    fresh = black_scholes_greeks(100, strike, 0.5, 0.2, rate=0.03, greeks=GREEKS)
-    out = {name: np.full(1000, -1.0) for name in GREEKS}
-    found = black_scholes_greeks(100, strike, 0.5, 0.2, rate=0.03, out=out)
-    assert all(found[name] is out[name] for name in GREEKS)
-    for name in GREEKS:
-        assert_array_equal(out[name], fresh[name])
-    table = np.zeros((1000, 3))
-    columns = {"delta": table[:, 0], "vega": table[:, 2]}
-    black_scholes_greeks(100, strike, 0.5, 0.2, rate=0.03, greeks=["delta"], out=columns)
-    assert_array_equal(table[:, 0], fresh["delta"])
-    assert_array_equal(table[:, 2], 0)
-    grid = np.zeros((3, 20, 2)).transpose(2, 1, 0)[:, :, 1]
-    black_scholes_greeks(
-        100, strike[:20], [[0.5], [1.0]], 0.2, rate=0.03, greeks=["gamma"], out={"gamma": grid}
-    )
-    assert_allclose(grid[0], fresh["gamma"][:20], rtol=1e-15)
-
-
-def test_an_input_may_be_overwritten_by_the_result():
-    strike = np.linspace(80, 120, 5000)
-    fresh = black_scholes_greeks(100, strike, 0.5, 0.2)["delta"]
-    backwards = strike[::-1].copy()
-    black_scholes_greeks(100, backwards[::-1], 0.5, 0.2, greeks=["delta"], out={"delta": backwards})
-    assert_array_equal(backwards, black_scholes_greeks(100, strike, 0.5, 0.2)["delta"])
-    black_scholes_greeks(100, strike, 0.5, 0.2, greeks=["delta"], out={"delta": strike})
-    assert_array_equal(strike, fresh)
-
-
-@pytest.mark.parametrize(
-    ("out", "message"),
-    [
-        ({"delta": np.zeros(3)}, r"`out` for 'delta' has shape \(3,\); the inputs need \(2,\)"),
-        ({"delta": np.zeros(2, dtype=np.float32)}, "`out` for 'delta' is an array of float32; give a numpy"),
-        ({"delta": [0.0, 0.0]}, "`out` for 'delta' is list; give a numpy array of float64"),
-        ({"gamma": np.zeros(2)}, "`out` has no array for 'delta'"),
-    ],
-)
-def test_arrays_that_do_not_fit_are_refused(out, message):
-    with pytest.raises(PricingInputError, match=message):
-        black_scholes_greeks(100, [90, 110], 0.5, 0.2, greeks=["delta"], out=out)
-    locked = np.zeros(2)
-    locked.flags.writeable = False
-    with pytest.raises(PricingInputError, match="read-only"):
-        black_scholes_greeks(100, [90, 110], 0.5, 0.2, greeks=["delta"], out={"delta": locked})
-
-
-def test_series_and_frames_keep_their_index():
-    strikes = pd.Series([90.0, 100.0, 110.0], index=["a", "b", "c"])
-    found = black_scholes_greeks(100, strikes, 0.5, 0.2, is_call=strikes > 95)
-    assert list(found["delta"].index) == ["a", "b", "c"]
-    assert found["vega"].name == "vega"
-    assert found["delta"]["a"] == black_scholes_greeks(100, 90, 0.5, 0.2, is_call=False)["delta"]
-    frame = pd.DataFrame(0.2, index=["near", "far"], columns=strikes.to_numpy())
-    years = pd.Series([0.1, 0.5], index=frame.index)
-    by_column = pd.Series(strikes.to_numpy(), index=frame.columns)
-    prices = black_scholes_price(100, by_column, years, frame)
-    assert isinstance(prices, pd.DataFrame)
-    assert prices.loc["far", 110.0] == black_scholes_price(100, 110, 0.5, 0.2)
-    with pytest.raises(PricingInputError, match="`volatility` has another index than `strike`"):
-        black_scholes_price(100, strikes, 0.5, pd.Series([0.2, 0.2, 0.2], index=["a", "c", "b"]))
+    with pytest.raises(PricingInputError, match="`greeks` is 5; give any of price, delta"):
+        black_scholes_greeks(42, 40, 0.5, 0.2, greeks=5)
+    with pytest.raises(PricingInputError, match=r"`units` is \['trader'\]"):
+        black_scholes_greeks(42, 40, 0.5, 0.2, units=["trader"])
 
 
 @pytest.mark.parametrize("is_call", [True, False])

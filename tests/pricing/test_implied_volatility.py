@@ -133,6 +133,23 @@ def test_each_row_says_why_it_has_no_volatility():
     assert_array_equal(np.isnan(found.volatility), [name != "ok" for name in status])
 
 
+@pytest.mark.parametrize("model", ["black_scholes", "black76", "bachelier", "american"])
+def test_a_row_that_may_be_call_or_put_is_missing(model):
+    found = implied_volatility(
+        [8.0, 8.0, 8.0], 100, 100, 0.5, rate=0.01, is_call=[True, None, False], model=model
+    )
+    assert_array_equal(found.status, ["ok", "missing", "ok"])
+    assert_array_equal(np.isnan(found.volatility), [False, True, False])
+
+
+@pytest.mark.parametrize("model", ["black76", "bachelier"])
+def test_a_yield_beside_a_forward_may_be_missing_but_not_a_number(model):
+    found = implied_volatility(8.0, 100, 100, 0.5, dividend_yield=[0.0, np.nan, np.inf], model=model)
+    assert_array_equal(found.status, ["ok", "missing", "missing"])
+    with pytest.raises(PricingInputError, match="`dividend_yield` does not belong to the model"):
+        implied_volatility(8.0, 100, 100, 0.5, dividend_yield=[np.nan, 0.01], model=model)
+
+
 def test_a_put_is_bounded_by_its_discounted_strike():
     bound = 100 * np.exp(-0.05)
     found = implied_volatility([bound - 1e-9, bound], 90, 100, 1.0, rate=0.05, is_call=False)

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from workbench.arrays import FloatArray, labels_of, require_finite, require_non_negative
-from workbench.pricing.european import finish, gather, names_of, run, targets
+from workbench.pricing.european import finish, gather, names_asked, names_of, run, targets
 from workbench.pricing.greeks import FIRST_GREEKS, GREEKS, Units, factors_of
 
 BACHELIER_GREEKS = tuple(name for name in GREEKS if name != "phi")
@@ -117,9 +117,7 @@ def bachelier_greeks(
     >>> bachelier_greeks(-0.005, 0.0, 1.0, 0.01, greeks="delta")["delta"].round(6)
     np.float64(0.308538)
     """
-    if greeks is None and out is not None:
-        greeks = out
-    names = names_of(greeks, BACHELIER_GREEKS, FIRST_GREEKS, _ABSENT)
+    names = names_of(names_asked(greeks, out), BACHELIER_GREEKS, FIRST_GREEKS, _ABSENT)
     arguments = _arguments(forward, strike, years, volatility, rate, is_call)
     return _rows(arguments, names, factors_of(units, BACHELIER_TRADER_UNITS), out)
 

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from workbench.arrays import FloatArray
-from workbench.pricing.european import names_of
+from workbench.pricing.european import names_asked, names_of
 from workbench.pricing.greeks import FIRST_GREEKS, GREEKS, Units, factors_of, greek_rows
 
 BLACK76_GREEKS = tuple(name for name in GREEKS if name != "phi")
@@ -101,9 +101,7 @@ def black76_greeks(
     >>> black76_greeks(20, 20, 4 / 12, 0.25, rate=0.09, is_call=False, greeks="rho")["rho"].round(6)
     np.float64(-0.372214)
     """
-    if greeks is None and out is not None:
-        greeks = out
-    names = names_of(greeks, BLACK76_GREEKS, FIRST_GREEKS, _ABSENT)
+    names = names_of(names_asked(greeks, out), BLACK76_GREEKS, FIRST_GREEKS, _ABSENT)
     arguments = _arguments(forward, strike, years, volatility, rate, is_call)
     return greek_rows(arguments, names, factors_of(units), out, places=_PLACES)
 

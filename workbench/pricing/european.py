@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.arrays import FloatArray, Labels, require_flags, require_one_shape, to_floats
+from workbench.arrays import FloatArray, Labels, require_one_shape, to_flags, to_floats
 from workbench.errors import PricingInputError
 
 
@@ -54,6 +54,37 @@ def _plain(name: str, value: Any) -> Any:
     return value
 
 
+def settle_flags(values: Mapping[str, Any], is_call: Any) -> tuple[dict[str, Any], Any]:
+    """Return the numbers and whether each row is a call; a flag that is missing takes a number with it.
+
+    Parameters
+    ----------
+    values : mapping of name to array_like
+        Numbers, without labels.
+    is_call : array_like of bool
+        May hold missing values: their rows get NaN for the first of the numbers.
+
+    Returns
+    -------
+    values : dict of name to array_like
+    is_call : bool, or ndarray of bool
+
+    Raises
+    ------
+    PricingInputError
+        If a flag is neither true, false nor missing, or the shapes do not fit together.
+    """
+    if isinstance(is_call, (bool, np.bool_)):
+        return dict(values), is_call
+    flags, missing = to_flags("is_call", is_call)
+    if missing is None:
+        return dict(values), flags
+    name, first = next(iter(values.items()))
+    first = to_floats(name, first)
+    require_one_shape(**{name: first, "is_call": flags})
+    return {**values, name: np.where(missing, np.nan, first)}, flags
+
+
 def gather(values: Mapping[str, Any], is_call: Any) -> Rows:
     """Find the addresses of the inputs; only what neither fits nor is one number is copied.
 
@@ -62,18 +93,18 @@ def gather(values: Mapping[str, Any], is_call: Any) -> Rows:
     values : mapping of name to array_like
         Numbers, without labels, in the order of the kernel.
     is_call : array_like of bool
-        The kernel's last input.
+        The kernel's last input; a row where it is missing has no result.
 
     Raises
     ------
     PricingInputError
         If a value is no number, or the shapes do not fit together.
     """
-    arrays: dict[str, Any] = {name: _plain(name, value) for name, value in values.items()}
     if not isinstance(is_call, (bool, np.bool_)) and not (
         type(is_call) is np.ndarray and is_call.dtype == np.bool_
     ):
-        (is_call,) = require_flags(is_call=is_call)
+        values, is_call = settle_flags(values, is_call)
+    arrays: dict[str, Any] = {name: _plain(name, value) for name, value in values.items()}
     arrays["is_call"] = is_call
     shapes = {array.shape for array in arrays.values() if isinstance(array, np.ndarray)} - {()}
     if len(shapes) > 1:
@@ -148,7 +179,10 @@ def _fresh(names: tuple[str, ...], rows: Rows) -> Targets:
 
 
 def _extent(address: int, array: NDArray[Any]) -> tuple[int, int]:
-    """Return the first byte of an array and the one after its last; contiguous, or of one dimension."""
+    """Return the first byte of an array and the one after its last."""
+    if array.ndim > 1 and not array.flags.c_contiguous:
+        low, high = np.lib.array_utils.byte_bounds(array)
+        return int(low), int(high)
     if array.ndim == 1 and array.size:
         reach = (array.size - 1) * array.strides[0]
         return address + min(reach, 0), address + max(reach, 0) + array.itemsize
@@ -161,19 +195,22 @@ def targets(names: tuple[str, ...], out: Mapping[str, Any] | None, rows: Rows) -
     Raises
     ------
     PricingInputError
-        If an array of `out` is absent, of another shape or type, or cannot be written.
+        If an array of `out` is absent, of another shape or type, cannot be written, or shares memory with
+        another of them.
     """
     if out is None:
         return _fresh(names, rows)
     places = zip(rows.addresses, rows.kept, strict=True)
     inputs = [(*_extent(at, held), at, held.strides) for at, held in places]
     found = Targets({}, {}, [])
+    extents: list[tuple[int, int, str]] = []
     for name in names:
         if name not in out:
             raise PricingInputError(f"`out` has no array for '{name}'; give one for each Greek asked for.")
         array = out[name]
         _require_fit(name, array, rows.shape)
         address = address_of(array)
+        extents.append((*_extent(address, array), name))
         use = array
         if (array.ndim > 1 and not array.flags.c_contiguous) or not array.flags.aligned:
             use = np.empty(rows.shape)
@@ -185,7 +222,21 @@ def targets(names: tuple[str, ...], out: Mapping[str, Any] | None, rows: Rows) -
         found.results[name] = array
         found.written[name] = use
         found.addresses.append(address if use is array else address_of(use))
+    _require_apart(extents, found.results)
     return found
+
+
+def _require_apart(extents: list[tuple[int, int, str]], arrays: dict[str, FloatArray]) -> None:
+    """Refuse results that would be written over each other; columns of one block are apart."""
+    extents.sort()
+    for k, (_, end, name) in enumerate(extents):
+        for start, _, other in extents[k + 1 :]:
+            if start >= end:
+                break
+            if np.shares_memory(arrays[name], arrays[other]):
+                raise PricingInputError(
+                    f"`out` for '{name}' and for '{other}' share memory; give each an array of its own."
+                )
 
 
 def _require_fit(name: str, array: Any, shape: tuple[int, ...]) -> None:
@@ -233,6 +284,21 @@ def run(
     return all(first < 0 for first in in_chunks(kernel, rows.size, rows.plan, outputs, scales))
 
 
+def names_asked(greeks: Iterable[str] | None, out: Any) -> Iterable[str] | None:
+    """Return the names of Greeks as they were asked for: where only arrays are given, the names of these.
+
+    Raises
+    ------
+    PricingInputError
+        If `out` is no mapping.
+    """
+    if out is not None and not isinstance(out, Mapping):
+        raise PricingInputError(
+            f"`out` is {type(out).__name__}; give a mapping of names to arrays, as in {{'delta': array}}."
+        )
+    return out if greeks is None else greeks
+
+
 def names_of(
     greeks: Iterable[str] | None,
     known: Iterable[str],
@@ -259,8 +325,11 @@ def names_of(
     """
     if greeks is None:
         return tuple(default)
-    names = (greeks,) if isinstance(greeks, str) else tuple(greeks)
     known = tuple(known)
+    try:
+        names = (greeks,) if isinstance(greeks, str) else tuple(greeks)
+    except TypeError:
+        raise PricingInputError(f"`greeks` is {greeks!r}; give any of {', '.join(known)}.") from None
     for name in names:
         if name in absent:
             raise PricingInputError(f"'{name}' is not there: {absent[name]}; give any of {', '.join(known)}.")

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from workbench.arrays import FloatArray, labels_of
 from workbench.errors import PricingInputError
 from workbench.pricing.black_scholes import refuse_impossible
-from workbench.pricing.european import finish, gather, names_of, run, targets
+from workbench.pricing.european import finish, gather, names_asked, names_of, run, targets
 
 FIRST_GREEKS = ("delta", "gamma", "vega", "theta", "rho")
 
@@ -51,7 +51,7 @@ def factors_of(units: str, table: Mapping[str, float] = TRADER_UNITS) -> Mapping
     PricingInputError
         If the units are neither natural nor trader.
     """
-    if units not in {"natural", "trader"}:
+    if units not in ("natural", "trader"):
         raise PricingInputError(f"`units` is {units!r}; give 'natural' or 'trader'.")
     return {} if units == "natural" else table
 
@@ -125,9 +125,7 @@ def black_scholes_greeks(
         "dividend_yield": dividend_yield,
         "is_call": is_call,
     }
-    if greeks is None and out is not None:
-        greeks = out
-    names = names_of(greeks, GREEKS, FIRST_GREEKS, {})
+    names = names_of(names_asked(greeks, out), GREEKS, FIRST_GREEKS, {})
     return greek_rows(arguments, names, factors_of(units), out)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.arrays import FloatArray, Labels, labels_of, require_flags, to_floats
+from workbench.arrays import FloatArray, Labels, labels_of, require_one_shape, to_floats
 from workbench.errors import PricingInputError
-from workbench.pricing.european import gather
+from workbench.pricing.european import gather, settle_flags
 
 STATUSES = ("ok", "below_intrinsic", "above_bound", "no_time", "crossed", "missing")
 MODELS = ("black_scholes", "black76", "bachelier", "american")
@@ -42,8 +42,8 @@ class ImpliedVolatility:
 
         ``ok``; ``below_intrinsic`` (the price is not above what the option is worth without volatility);
         ``above_bound`` (not below the discounted spot of a call or strike of a put); ``no_time`` (expired);
-        ``crossed`` (the bid is above the ask); ``missing`` (an input is missing or infinite, a spot or strike
-        is not positive, or a discount factor is beyond e^2772).
+        ``crossed`` (the bid is above the ask); ``missing`` (an input is missing or infinite, also whether it
+        is a call, a spot or strike is not positive, or a discount factor is beyond e^2772).
         """
         return self._labels.wrap(_TEXTS[self.codes], "status")
 
@@ -138,9 +138,9 @@ def implied_volatility(
     elif price is None:
         raise PricingInputError("`price` is None; give the price, or both `bid` and `ask` for their middle.")
     if model in _OF_THE_FORWARD:
-        _refuse_yield(values["dividend_yield"], model)
         # The forward is discounted as the strike is.
-        values["dividend_yield"] = values["rate"]
+        values["rate"] = values["dividend_yield"] = _rate_of_forward(values, model)
+    values, flags = settle_flags(values, flags)
     volatility, codes, shape = _solve(values, flags, model, crossed)
     if crossed is not None:
         _mark_crossed(np.broadcast_to(crossed, shape).reshape(-1), volatility, codes)
@@ -167,7 +167,7 @@ def _solve(
 
 
 def _solve_american(
-    values: dict[str, Any], flags: Any, shape: tuple[int, ...]
+    values: dict[str, Any], flags: bool | NDArray[np.bool_], shape: tuple[int, ...]
 ) -> tuple[FloatArray, NDArray[np.int8]]:
     """Solve the rows as American options."""
     from workbench.pricing.implied_american import solve_rows
@@ -175,8 +175,7 @@ def _solve_american(
     price, spot, strike, years, rate, dividend_yield = (
         np.broadcast_to(to_floats(n, v), shape).reshape(-1) for n, v in values.items()
     )
-    (calls,) = require_flags(is_call=flags)
-    is_call = np.broadcast_to(calls, shape).reshape(-1)
+    is_call = np.broadcast_to(np.asarray(flags), shape).reshape(-1)
     return solve_rows(price, spot, strike, years, rate, dividend_yield, is_call)
 
 
@@ -208,9 +207,16 @@ def _mark_crossed(crossed: NDArray[np.bool_], volatility: FloatArray, codes: NDA
     volatility[marks] = np.nan
 
 
-def _refuse_yield(dividend_yield: ArrayLike, model: str) -> None:
-    if np.any(to_floats("dividend_yield", dividend_yield) != 0):
+def _rate_of_forward(values: dict[str, Any], model: str) -> FloatArray:
+    """Return the rate; it is missing where a yield, which should be none, is missing or infinite."""
+    given, rate = (to_floats(name, values[name]) for name in ("dividend_yield", "rate"))
+    absent = ~np.isfinite(given)
+    if np.any(~absent & (given != 0)):
         raise PricingInputError(
             f"`dividend_yield` does not belong to the model '{model}', whose `spot` is the forward; "
             "leave it out, or put it into the forward."
         )
+    if not absent.any():
+        return rate
+    require_one_shape(rate=rate, dividend_yield=given)
+    return np.where(absent, np.nan, rate)
