@@ -4,8 +4,9 @@
     python benchmarks/book_repricing.py --quick    # 2,000 scenarios
 
 Prints Markdown tables: CPU time of one thread for each repricing, what memory it took above its inputs, and
-how far its profits are from those of the formula in numpy; then wall time by threads. Medians. All ways get
-the same book of options on twenty underlyings and the same returns.
+how far its profits are from those of the formula in numpy; the same for American options, against a loop of
+prices; then wall time by threads. Medians. All ways get the same book of options on twenty underlyings and
+the same returns.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import numba
 import numpy as np
 import pandas as pd
 
+from workbench.pricing import american_price
 from workbench.risk import revalue
 
 UNDERLYINGS = 20
@@ -41,6 +43,7 @@ def main() -> None:
         return
     print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}\n")
     one_thread(book, returns, quick=options.quick)
+    american(book, returns)
     by_threads(book, returns)
     by_size()
 
@@ -175,6 +178,37 @@ def one_thread(book: pd.DataFrame, returns: pd.DataFrame, *, quick: bool) -> Non
         "repricings, and one division of 16 cycles: 2 to 2.5 ns. Memory is not in it: a tile of scenarios "
         "stays in cache.\n"
     )
+
+
+def american(book: pd.DataFrame, returns: pd.DataFrame) -> None:
+    """Revalue the same book with American exercise, and a few of its legs one price at a time."""
+    early = book.assign(exercise="american")
+    numba.set_num_threads(1)
+    revalue(early, returns)
+    taken = median_time(lambda: revalue(early, returns), time.thread_time, 5)
+    few, moves = early.iloc[:40], returns.iloc[:50]
+    looped = in_a_loop(few, moves)
+    loop = median_time(lambda: in_a_loop(few, moves), time.thread_time, 1)
+    gross = (few["quantity"].abs() * few["multiplier"] * few["spot"]).sum()
+    error = float(np.max(np.abs(revalue(few, moves) - looped)) / gross)
+    numba.set_num_threads(int(numba.config.NUMBA_NUM_THREADS))
+    print("| American options | ns a repricing | profit off by, of the book |\n| --- | ---: | ---: |")
+    print(f"| workbench | {taken / (len(book) * len(returns)) * 1e9:,.2f} | {error:.0e} |")
+    print(f"| `american_price`, a call for each leg | {loop / (len(few) * len(moves)) * 1e9:,.0f} | 0 |")
+    print("\nA leg costs some 30 us before its first scenario: its boundary, and a table of prices.\n")
+
+
+def in_a_loop(book: pd.DataFrame, returns: pd.DataFrame) -> Any:
+    """Price each American leg in all scenarios by itself."""
+    pnl = np.zeros(len(returns))
+    for leg in book.itertuples():
+        spots = leg.spot * np.append(1.0, 1 + returns[leg.underlying])
+        values = american_price(
+            spots, leg.strike, leg.years, leg.volatility,
+            rate=leg.rate, dividend_yield=leg.dividend_yield, is_call=leg.kind == "call",
+        )  # fmt: skip
+        pnl += leg.quantity * leg.multiplier * (values[1:] - values[0])
+    return pnl
 
 
 def measured(name: str, *, quick: bool) -> float:

@@ -17,7 +17,7 @@ VOLATILITY = np.array([-0.1, 0.0, 0.05, 0.2])
 
 
 def twelve_legs(seed=7):
-    """Random European and American-flagged options and shares over three underlyings."""
+    """Random European options and shares over three underlyings."""
     rng = np.random.default_rng(seed)
     names = np.array(["AAPL", "GOOG", "IBM"])
     spots = {"AAPL": 430.0, "GOOG": 806.0, "IBM": 202.0}
@@ -34,7 +34,7 @@ def twelve_legs(seed=7):
             "years": np.where(option, rng.uniform(0.02, 1.5, 12), np.nan),
             "quantity": rng.integers(-20, 21, 12).astype(float),
             "multiplier": np.where(option, 100.0, 1.0),
-            "exercise": np.where(option, "american", ""),
+            "exercise": np.where(option, "european", ""),
             "spot": spot,
             "volatility": np.where(option, rng.uniform(0.05, 0.6, 12), np.nan),
             "rate": 0.01,

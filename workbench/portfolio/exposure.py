@@ -8,7 +8,7 @@ import pandas as pd
 
 from workbench.errors import RiskInputError
 from workbench.portfolio.book import legs_of
-from workbench.pricing import black_scholes_greeks
+from workbench.pricing import american_greeks, black_scholes_greeks
 
 GREEK_COLUMNS = (
     "delta",
@@ -50,7 +50,8 @@ def leg_greeks(book: pd.DataFrame) -> pd.DataFrame:
         (money of delta gained in a 1 % rise: gamma x spot^2 / 100), vega (per 1.00 of
         volatility), theta (per year, calendar time running forward), rho (per 1.00 of rate), value, and
         unpriced (1 where an input is missing; its other columns are then missing). A share has a delta and
-        a value alone. American options count as European ones.
+        a value alone. An American option has the Greeks of its own model: where exercise now is best it is
+        its payoff.
 
     Raises
     ------
@@ -58,23 +59,27 @@ def leg_greeks(book: pd.DataFrame) -> pd.DataFrame:
         If the book cannot be read; see `legs_of`.
     """
     legs = legs_of(book)
-    names = ("price", "delta", "gamma", "vega", "theta", "rho")
+    names = ("delta", "gamma", "vega", "theta", "rho")
     unit = {name: np.zeros(len(legs)) for name in names}
-    unit["price"], unit["delta"] = legs.spot.copy(), np.ones(len(legs))
-    option = legs.is_option
-    if option.any():
-        greeks = black_scholes_greeks(
-            legs.spot[option],
-            legs.strike[option],
-            legs.years[option],
-            legs.volatility[option],
-            rate=legs.rate[option],
-            dividend_yield=legs.dividend_yield[option],
-            is_call=legs.is_call[option],
+    unit["delta"] = np.ones(len(legs))
+    # The price of scenarios, not that of the Greeks' own pass: the two part in the ninth digit.
+    unit["price"] = legs.unit_values()
+    early = legs.exercised_early
+    for chosen, engine in ((legs.is_option & ~early, black_scholes_greeks), (early, american_greeks)):
+        if not chosen.any():
+            continue
+        greeks = engine(
+            legs.spot[chosen],
+            legs.strike[chosen],
+            legs.years[chosen],
+            legs.volatility[chosen],
+            rate=legs.rate[chosen],
+            dividend_yield=legs.dividend_yield[chosen],
+            is_call=legs.is_call[chosen],
             greeks=names,
         )
         for name, values in greeks.items():
-            unit[name][option] = values
+            unit[name][chosen] = values
     total = {name: np.where(legs.is_priced, values * legs.size, np.nan) for name, values in unit.items()}
     return pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""A book revalued under many moves of its underlyings, every leg in full, in one fused pass.
+"""Shares and European options revalued under many moves of their underlyings, in one fused pass.
 
 Between one scenario and the next only the spots change, and all legs of one underlying change with the same
 logarithm. So the logarithm is taken once for each scenario and underlying; each repricing is then two
@@ -23,7 +23,7 @@ _LEAST_DEVIATION = 1e-30
 
 @dataclass(frozen=True, slots=True)
 class Revaluation:
-    """A book made ready to be revalued.
+    """Shares and European options made ready to be revalued.
 
     Attributes
     ----------
@@ -49,31 +49,29 @@ class Revaluation:
         unmoved_values(self.options, values)
         return values
 
-    def profit(self, moves: FloatArray, now: FloatArray) -> FloatArray:
-        """Revalue under each row of moves.
+    def profit(self, columns: FloatArray, now: FloatArray) -> FloatArray:
+        """Revalue under each scenario.
 
         Parameters
         ----------
-        moves : ndarray, shape (scenarios, columns)
-            Relative changes of spot, above -1; a missing one (NaN) makes the rows that need it missing.
+        columns : ndarray, shape (columns, scenarios), contiguous
+            Relative changes of spot, above -1; a missing one (NaN) makes the scenarios that need it missing.
         now : ndarray
             What each option counts at today, in the order of `options`; that of shares is their spot.
 
         Returns
         -------
-        ndarray, one element a row of `moves`
+        ndarray, one element a scenario
             Profit and loss in money.
         """
         from workbench.pricing.kernels import in_chunks
         from workbench.risk.revaluation_kernels import revalue_rows
 
-        pnl = np.empty(len(moves))
-        # One layout, so that one compiled version serves: a frame's values may be read-only, or by column.
-        columns = np.require(moves.T, requirements=("C", "W"))
+        pnl = np.empty(columns.shape[1])
         arguments = (columns, self.options, self.where, self.shares, now, pnl)
         # A thread is worth its start from some hundred microseconds of work on.
         least = max(256, 100_000 // (1 + len(self.where)))
-        in_chunks(revalue_rows, len(moves), *arguments, least=least)
+        in_chunks(revalue_rows, len(pnl), *arguments, least=least)
         return pnl
 
 
@@ -85,7 +83,7 @@ def prepare(
     Parameters
     ----------
     legs : Legs
-        Priced legs; options of American exercise count as European ones.
+        Priced legs: shares, and options that are worth their European.
     column : ndarray of int64
         Column of moves of each leg.
     columns : int

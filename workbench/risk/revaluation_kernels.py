@@ -14,7 +14,7 @@ from workbench.pricing.kernels import (
 from workbench.risk.revaluation import IntArray
 
 TILE = 512
-_LANES = 8
+LANES = 8
 _LOG2_E = 1.4426950408889634
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _ROUNDER, _ROUNDER_BITS = 6755399441055744.0, 0x4338000000000000
@@ -103,6 +103,18 @@ def unmoved_values(options: FloatArray, values: FloatArray) -> None:
         values[i] = _value(row[0], row[1], row[2], row[3], row[4], row[5], 1.0, 0.0)
 
 
+@compiled(forceinline=True)
+def follow(
+    moves: FloatArray, first: int, count: int, width: int, growth: FloatArray, logarithm: FloatArray
+) -> None:
+    """Fill a tile with the growth of a spot in `count` scenarios and its logarithm; the rest stands still."""
+    growth[:] = 1.0
+    for j in range(count):
+        growth[j] = 1.0 + moves[first + j]
+    for j in range(width):
+        logarithm[j] = log(growth[j])
+
+
 @compiled
 def revalue_rows(
     start: int, stop: int, moves: FloatArray, options: FloatArray, where: IntArray, shares: FloatArray,
@@ -113,7 +125,7 @@ def revalue_rows(
     growth, logarithm, total = np.empty(TILE), np.empty(TILE), np.empty(TILE)
     for first in range(start, stop, TILE):
         count = min(TILE, stop - first)
-        width = min(TILE, -(-count // _LANES) * _LANES)
+        width = min(TILE, -(-count // LANES) * LANES)
         total[:] = 0.0
         for column in range(shares.shape[0]):
             if shares[column] != 0.0:
@@ -123,11 +135,7 @@ def revalue_rows(
         for i in range(options.shape[0]):
             if where[i] != followed:
                 followed = where[i]
-                growth[:] = 1.0
-                for j in range(count):
-                    growth[j] = 1.0 + moves[followed, first + j]
-                for j in range(width):
-                    logarithm[j] = log(growth[j])
+                follow(moves[followed], first, count, width, growth, logarithm)
             sign, begin, slope, deviation = options[i, 0], options[i, 1], options[i, 2], options[i, 3]
             spot, strike, size, before = options[i, 4], options[i, 5], options[i, 6], now[i]
             for j in range(width):

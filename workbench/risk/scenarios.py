@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike
 from workbench.arrays import BoolArray, FloatArray, to_floats
 from workbench.errors import RiskInputError
 from workbench.portfolio import Legs, legs_of
-from workbench.risk.revaluation import prepare
+from workbench.risk.american_tables import tabulate, tabulated
+from workbench.risk.revaluation import IntArray, prepare
 
 # A shock never takes a volatility below one hundredth of a point (or below where it stood).
 VOLATILITY_FLOOR = 1e-4
@@ -21,7 +22,7 @@ def revalue(book: pd.DataFrame, returns: pd.DataFrame, *, skip_unpriced: bool = 
     Parameters
     ----------
     book : DataFrame
-        As `workbench.portfolio.legs_of` takes it. American options count as European ones.
+        As `workbench.portfolio.legs_of` takes it; American options are valued with early exercise.
     returns : DataFrame
         One column for each underlying of the book (others are ignored), one row a scenario; simple
         returns, -0.05 is -5 %.
@@ -38,6 +39,12 @@ def revalue(book: pd.DataFrame, returns: pd.DataFrame, *, skip_unpriced: bool = 
     RiskInputError
         If a leg misses an input, a column is missing, or a return is -1 or below.
 
+    Notes
+    -----
+    European options are valued by one fused pass over all legs and scenarios. An American one is tabulated
+    over its spot, at most 1e-6 of strike off `american_price`, and never below what exercise pays. With two
+    exercise boundaries, as negative rates may bring, it is priced anew in each scenario.
+
     Examples
     --------
     >>> leg = {"underlying": "SPY", "kind": "share", "strike": None, "years": None, "quantity": 10,
@@ -52,8 +59,33 @@ def revalue(book: pd.DataFrame, returns: pd.DataFrame, *, skip_unpriced: bool = 
         raise RiskInputError(f"`returns` has no column {', '.join(absent)}; give one for each underlying.")
     moves = to_floats("returns", returns[list(names)].to_numpy(), RiskInputError)
     _require_moves("returns", moves)
-    book_now = prepare(legs, where.astype(np.int64), len(names), legs.volatility, legs.years)
-    return book_now.profit(moves, book_now.values())
+    # One layout, so that one compiled version serves: a frame's values may be read-only, or by column.
+    columns = np.require(moves.T, requirements=("C", "W"))
+    where = where.astype(np.int64)
+    early = legs.exercised_early
+    plain = legs.select(~early)
+    book_now = prepare(plain, where[~early], len(names), plain.volatility, plain.years)
+    pnl = book_now.profit(columns, book_now.values())
+    if early.any():
+        _add_early_exercised(legs.select(early), where[early], columns, pnl)
+    return pnl
+
+
+def _add_early_exercised(legs: Legs, where: IntArray, columns: FloatArray, pnl: FloatArray) -> None:
+    """Add the profit of American options under each scenario to `pnl`, in place."""
+    growth = np.log1p(np.where(np.isnan(columns), 0.0, columns))
+    if not growth.size:
+        return
+    lowest = np.minimum(growth.min(axis=1), 0.0)[where]
+    highest = np.maximum(growth.max(axis=1), 0.0)[where]
+    smooth = tabulated(legs, lowest, highest)
+    if smooth.any():
+        tables = tabulate(legs.select(smooth), where[smooth], lowest[smooth], highest[smooth])
+        tables.add_profit(columns, pnl)
+    if not smooth.all():
+        others = legs.select(~smooth)
+        moved = others.spot * (1.0 + columns[where[~smooth]].T)
+        pnl += (others.unit_values(moved) - others.unit_values()) @ others.size
 
 
 def scenario_grid(
@@ -69,7 +101,7 @@ def scenario_grid(
     Parameters
     ----------
     book : DataFrame
-        As `workbench.portfolio.legs_of` takes it. American options count as European ones.
+        As `workbench.portfolio.legs_of` takes it; American options are valued with early exercise.
     spot : array_like
         Relative changes, -0.05 is -5 %.
     volatility : array_like
@@ -103,12 +135,19 @@ def scenario_grid(
     bumped = _shocked_volatility(legs, columns[:, None])
     years = _later(legs, days)
     _require_moves("spot", rows)
-    together = np.zeros(len(legs), dtype=np.int64)
-    now = prepare(legs, together, 1, legs.volatility, legs.years).values()
-    moves = rows[:, None].copy()
+    early = legs.exercised_early
+    plain, american = legs.select(~early), legs.select(early)
+    together = np.zeros(len(plain), dtype=np.int64)
+    now = prepare(plain, together, 1, plain.volatility, plain.years).values()
+    american_now = american.unit_values()
+    moved = american.spot * (1 + rows[:, None])
     pnl = np.empty((len(rows), len(columns)))
     for j, volatilities in enumerate(bumped):
-        pnl[:, j] = prepare(legs, together, 1, volatilities, years).profit(moves, now)
+        later = prepare(plain, together, 1, volatilities[~early], years[~early])
+        pnl[:, j] = later.profit(rows[None].copy(), now)
+        if early.any():
+            values = american.unit_values(moved, volatilities[early], years[early])
+            pnl[:, j] += (values - american_now) @ american.size
     return pd.DataFrame(
         pnl,
         index=pd.Index(rows, name="spot"),
