@@ -13,7 +13,7 @@ from workbench.pricing.kernels import compiled, exp, fma, log, mills_fraction, u
 
 DENSITY = 0.3989422804014327  # 1 / sqrt(2 pi)
 SMALLEST = 1e-14  # of h^2: below it the polynomial has left the side where the boundary is
-_LEAP = 2.0  # one step at most doubles or halves h
+_LEAP = 1.25  # one step changes h by this factor at most: farther off lie other solutions
 _DEEPEST = 40.0  # of h: no price sees farther
 ROW = 1024  # most quadrature points of a scheme
 _TILE = 32
@@ -62,8 +62,9 @@ def guess_boundary(
         0.9999,
     )
     # Close to expiry the boundary leaves the strike like the root of t log(1/t) (rate above yield) and its
-    # other limit like the root of t. The numbers make the two forms fit some thousand solved boundaries
-    # within 6 per cent of h (root of mean square).
+    # other limit like the root of t. The numbers make the forms fit some thousand solved boundaries
+    # within 6 per cent of h (root of mean square). A bad guess of a deep boundary would end at another
+    # solution of the equation, one that means nothing.
     steep = dividend_yield <= rate * 1.0001
     gap = max(rate - dividend_yield, 0.045 * rate)
     scale = 0.1137 * variance / (gap * gap * years + 1e-300)
@@ -71,6 +72,9 @@ def guess_boundary(
     reach = total / (1.0 - floor)
     carry = 0.1 * max(rate, 0.0) * years / (1.0 - floor)
     away = 1.01 * math.log(limit_at_expiry(rate, dividend_yield)) / total
+    # With a yield below zero the boundary runs away from the strike, and with it the share's drift counts.
+    runs = dividend_yield < 0.0
+    run = (0.45 - 1.8 * math.sqrt(gap / variance)) * total * reach
     for base in range(0, nodes.size, LANES):
         x, out = nodes[base : base + LANES], h[base : base + LANES]
         for m in range(LANES):
@@ -79,7 +83,10 @@ def guess_boundary(
             factor = root_log if steep else 0.655 + 2.59 * exp(away * over)
             fall = 1.0 + 0.25 * (factor * reach + carry * x[m]) * x[m]
             fall = 1.0 / (fall * fall)
-            out[m] = -log(floor + (1.0 - floor) * fall * fall)
+            first = factor * reach * x[m]
+            running = exp(-min(max(0.97 * first + run * x[m] * x[m], 0.6 * first), 600.0))
+            fall = running if runs else fall * fall
+            out[m] = -log(floor + (1.0 - floor) * fall)
 
 
 @compiled
@@ -256,7 +263,11 @@ def newton_step(
     h: FloatArray,
     work: FloatArray,
 ) -> float:
-    """Move `h` one step of Newton's method; return the boundary's largest change, relative to its limit."""
+    """Move `h` one step of Newton's method; return the boundary's largest change.
+
+    It is relative to the limit at expiry, and in deviations of the share over the life where they are small:
+    what a wrong boundary costs goes by those.
+    """
     use_widest_vectors()
     n, width = tables[3].shape[0], tables[4].shape[2]
     row = width + LANES
@@ -275,7 +286,7 @@ def newton_step(
     change = 0.0
     for i in range(n):
         change = max(change, work[_ERROR + i])
-    return change
+    return change / min(volatility * math.sqrt(years), 0.5)
 
 
 @compiled
