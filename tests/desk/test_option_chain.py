@@ -349,7 +349,7 @@ def test_where_the_vendor_parts_it_is_said_in_words_with_units(desk):
         source="modelled for a test",
     )
     said = only(desk.chain("SPX", "2021-09-16"), 4450)["parts"]
-    assert said.startswith("volatility 1.3 pt below; delta 0.06 above; theta ")
+    assert said.startswith("volatility 1.3 pt below; delta 0.060 above; theta ")
     assert said.endswith(" $ a day above")
 
 

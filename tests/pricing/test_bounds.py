@@ -148,6 +148,8 @@ def test_parity_binds_european_pairs_on_both_sides():
     fair = quotes(("C", 100, 8.3, 8.5), ("P", 100, 6.9, 7.0), **terms)
     assert codes(fair) == ["", ""]
     assert codes(dear, forward_error=0.2) == ["", ""]
+    assert codes(dear, forward_error=[0.2, 0.2]) == ["", ""]
+    assert codes(dear, forward_error=[0.1, 0.1]) == ["parity", "parity"]
 
 
 def test_parity_leaves_american_pairs_the_room_that_exercise_needs():
@@ -235,3 +237,5 @@ def test_a_chain_that_cannot_be_read_is_refused():
         quote_bounds(clean_chain().assign(right="call"))
     with pytest.raises(PricingInputError, match="`forward_error` is -1"):
         quote_bounds(clean_chain(), forward_error=-1)
+    with pytest.raises(PricingInputError, match="`forward_error` has 1 values for"):
+        quote_bounds(clean_chain(), forward_error=[0.1])

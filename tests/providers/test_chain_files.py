@@ -146,3 +146,34 @@ def test_a_bad_symbol_among_good_ones_is_set_aside(file):
     parsed = read_chain_file(file(text))
     assert len(parsed.rows) == 1
     assert "`symbol` 'SPY' is no option symbol" in parsed.quarantined["reason"].iloc[0]
+
+
+def test_the_order_of_its_dates_is_told_by_the_expiries(file):
+    text = (
+        "underlying,quote_date,expiration,strike,option_type,bid,ask\n"
+        "SPY,03/04/2021,03/19/2021,380,call,5.1,5.2\nSPY,03/04/2021,04/01/2021,380,call,8.1,8.2\n"
+    )
+    rows = read_chain_file(file(text)).rows
+    assert rows["symbol"].tolist() == ["SPY   210319C00380000", "SPY   210401C00380000"]
+    assert rows["time"].dt.strftime("%Y-%m-%d").eq("2021-03-04").all()
+
+
+def test_a_ticker_may_be_written_small_and_name_the_class(file):
+    """The class of a mini, in the column of the underlying, is on the share."""
+    text = (
+        "underlying,quote_date,expiration,strike,option_type,bid,ask\n"
+        "aapl,2014-06-06,2014-07-19,650,call,5.1,5.2\nAAPL7,2014-06-06,2014-07-19,650,call,5.1,5.2\n"
+    )
+    rows = read_chain_file(file(text)).rows
+    assert rows["underlying"].tolist() == ["AAPL", "AAPL"]
+    assert rows["symbol"].tolist() == ["AAPL  140719C00650000", "AAPL7 140719C00650000"]
+
+
+def test_a_volatility_in_per_cent_signs_is_a_fraction_and_costs_no_quote(file):
+    text = (
+        "underlying,quote_date,expiration,strike,option_type,bid,ask,impl_volatility\n"
+        "SPY,2021-03-04,2021-03-19,380,call,5.1,5.2,25.4%\nSPY,2021-03-04,2021-03-19,385,call,4.1,4.2,\n"
+    )
+    parsed = read_chain_file(file(text))
+    assert parsed.quarantined.empty
+    np.testing.assert_allclose(parsed.rows["vendor_implied_volatility"], [0.254, np.nan])

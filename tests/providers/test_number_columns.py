@@ -99,3 +99,12 @@ def test_decimals_of_floats_are_the_numbers_that_were_meant():
     table = table_from_frame(pd.DataFrame({"a": [0.1, np.nan, 2.0]}))
     values, _ = read_decimals(table, "a", number_style(table, ["a"], {}))
     assert values.tolist() == [Decimal("0.1"), None, Decimal("2.0")]
+
+
+def test_per_cent_is_read_where_it_is_asked_for():
+    table = table_from_frame(pd.DataFrame({"a": ["25.4%", "0.25", "1,025 %", "%", None]}))
+    style = number_style(table, ["a"], {"a": "1,234.5"})
+    values, unreadable = read_numbers(table, "a", style, percent=True)
+    assert_allclose(values, [0.254, 0.25, 10.25, np.nan, np.nan])
+    assert unreadable.tolist() == [False, False, False, True, False]
+    assert read_numbers(table, "a", style)[1].tolist() == [True, False, True, True, False]

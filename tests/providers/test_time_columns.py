@@ -26,6 +26,7 @@ def utc(*texts):
     "written",
     [
         "2021-01-04", "2021/1/4", "20210104", "Jan 4, 2021", "4-Jan-2021", "04 January 2021",
+        "04JAN2021",
         "2021-01-04T00:00:00Z", "2021-01-04 00:00:00-05:00", "2021-01-04 00:00", "1609718400",
         date(2021, 1, 4), pd.Timestamp("2021-01-04"), pd.Timestamp("2021-01-04", tz=NEW_YORK), 20210104,
         1609718400000,
@@ -145,3 +146,24 @@ def test_any_instant_survives_being_written(instants):
     times = read(*written)
     expected = [pd.Timestamp(instant, tz="UTC") for instant in instants]
     assert times.daily or times.values.tolist() == expected
+
+
+def beside(values, others):
+    table = table_from_frame(pd.DataFrame({"t": values, "other": others}))
+    return read_times(table, ["t"], beside="other").values.tolist()
+
+
+def test_another_column_of_the_file_tells_which_number_is_the_month():
+    """A chain has one quote date, which alone tells nothing twelve days a month; its expiries do."""
+    assert beside(["03/04/2021"] * 2, ["03/05/2021", "03/19/2021"]) == utc("2021-03-04", "2021-03-04")
+    assert beside(["03/04/2021"] * 2, ["05/03/2021", "19/03/2021"]) == utc("2021-04-03", "2021-04-03")
+
+
+def test_a_column_that_tells_its_own_order_asks_no_other():
+    assert beside(["03/14/2021"], ["19/03/2021"]) == utc("2021-03-14")
+
+
+@pytest.mark.parametrize("others", [["05/06/2021", "06/05/2021"], ["03/19/2021", "19/03/2021"], [1.0, 2.0]])
+def test_another_column_without_an_order_leaves_the_question_open(others):
+    with pytest.raises(DataFormatError, match="may be day or month first"):
+        beside(["03/04/2021"] * 2, others)

@@ -3,16 +3,16 @@
 import io
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from workbench.desk.frames import format_number
+if TYPE_CHECKING:
+    import pandas as pd
 
 WIDE = 160
 
@@ -37,7 +37,7 @@ def progress_bar() -> Progress:
 
 
 def show_frame(
-    frame: pd.DataFrame,
+    frame: "pd.DataFrame",
     columns: Mapping[str, tuple[str, str]],
     *,
     title: str = "",
@@ -87,6 +87,11 @@ def show_pairs(rows: Iterable[tuple[str, str, str]], *, title: str = "", note: s
 
 
 def _cell(value: Any, spec: str) -> Text:
+    # A price of one option needs no desk, and waits for neither.
+    import pandas as pd
+
+    from workbench.desk.frames import format_number
+
     if value is None or value is pd.NaT or (isinstance(value, float) and pd.isna(value)):
         return Text("–")
     if isinstance(value, pd.Timestamp):

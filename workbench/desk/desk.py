@@ -335,7 +335,9 @@ class Desk:
 
     def quarantine(self) -> DeskFrame:
         """Return the rows that were refused: table, source, line, reason and text."""
-        rows = self._lake.read("quarantine").sort_values("recorded_at", ascending=False)
+        rows = self._lake.read("quarantine").sort_values(
+            ["recorded_at", "source", "line"], ascending=[False, True, True]
+        )
         return desk_frame(rows.reset_index(drop=True), title="Quarantined rows")
 
     # -- the book --------------------------------------------------------------------------------------

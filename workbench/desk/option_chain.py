@@ -1,6 +1,7 @@
 """A chain with our numbers beside the vendor's: implied volatility and Greeks of each quote, or why not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,11 @@ CHAIN_COLUMNS = [
     "bid_volatility", "ask_volatility", "delta", "gamma", "vega_point", "theta_day", "rho_point",
     "vendor_implied_volatility", "vendor_delta", "vendor_gamma", "vendor_theta", "vendor_vega", "parts",
     "status", "flags", "time", "modelled", "source", "root", "settlement", "multiplier",
+]  # fmt: skip
+# What a sentence about a row may need.
+_EXPLAINED = [
+    "underlying", "root", "quoted_on", "right", "strike", "years", "bid", "ask", "mid", "spot", "rate",
+    "dividend_yield", "model",
 ]  # fmt: skip
 
 
@@ -65,15 +71,18 @@ def _unusable(frame: pd.DataFrame, adjusted: np.ndarray) -> np.ndarray:
     no_bid, no_ask = np.isnan(bid), np.isnan(ask)
     status = np.full(len(frame), "ok", dtype=object)
 
-    def say(mask: np.ndarray, said: str | Callable[[pd.Series], str]) -> None:
-        for at in np.flatnonzero(mask & (status == "ok")):
-            status[at] = said if isinstance(said, str) else said(frame.iloc[at])
+    def say(mask: np.ndarray, said: str | Callable[[Any], str]) -> None:
+        places = np.flatnonzero(mask & (status == "ok"))
+        if isinstance(said, str):
+            status[places] = said
+        else:
+            status[places] = [said(row) for row in _rows(frame, places)]
 
     say(
         adjusted,
         lambda row: (
             f"adjusted: {row.root} delivers something other than 100 {row.underlying}, so the price of "
-            f"{row.underlying} does not tell its worth"
+            f"{row.underlying} does not tell its worth; a mini needs its multiplier of 10 in the file"
         ),
     )
     say((frame["years"] <= 0).to_numpy(), "no_time: the contract has settled when it is quoted")
@@ -95,8 +104,9 @@ def _explain_unsolved(
     frame: pd.DataFrame, status: np.ndarray, reasons: np.ndarray, usable: np.ndarray
 ) -> None:
     """Turn the engine's codes into sentences, in place."""
-    for at in np.flatnonzero(usable & (reasons != "ok")):
-        row, code = frame.iloc[at], str(reasons[at])
+    places = np.flatnonzero(usable & (reasons != "ok"))
+    for at, row in zip(places, _rows(frame, places), strict=True):
+        code = str(reasons[at])
         if code == "below_intrinsic":
             worth = _least_worth(row)
             short = worth - row.mid
@@ -108,7 +118,12 @@ def _explain_unsolved(
             status[at] = f"{code}: no volatility gives the middle {row.mid:.6g}"
 
 
-def _least_worth(row: pd.Series) -> float:
+def _rows(frame: pd.DataFrame, places: np.ndarray) -> Iterator[Any]:
+    # One at a time out of a wide frame is slow, and thousands of rows may have to be explained.
+    return iter(frame[_EXPLAINED].iloc[places].itertuples(index=False))
+
+
+def _least_worth(row: Any) -> float:
     sign = 1.0 if row.right == "C" else -1.0
     held = sign * (
         row.spot * np.exp(-row.dividend_yield * row.years) - row.strike * np.exp(-row.rate * row.years)

@@ -1,6 +1,5 @@
 """The options of one underlying as a desk answers for them: chain, expiries, surface, structures."""
 
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -12,19 +11,16 @@ from workbench.desk.frames import DeskFrame, desk_frame
 from workbench.desk.option_carry import add_carry
 from workbench.desk.option_chain import CHAIN_COLUMNS, price_quotes
 from workbench.desk.option_expiries import expiries_of
-from workbench.desk.option_quotes import adjusted_rows, last_snapshot
+from workbench.desk.option_flags import flags_of
+from workbench.desk.option_quotes import last_snapshot, underlyings_held
 from workbench.desk.option_structure import StructureResult, structure_of
 from workbench.desk.option_surface import SurfaceResult, fit_chain
 from workbench.desk.option_vendor import in_natural_units, parts_of
 from workbench.errors import MissingDataError
-from workbench.market.instruments import underlying_of
-from workbench.pricing import quote_bounds
 from workbench.settings import MarketSettings
 from workbench.store import Lake
 
 KEPT_CHAINS = 6
-# Bid and ask this far apart, as a share of their middle, tell little.
-WIDE = 0.5
 CHAIN_FORMATS = {
     "years": ".4f",
     "implied_volatility": ".2%",
@@ -47,8 +43,6 @@ CHAIN_FORMATS = {
     "atm_volatility": ".2%",
 }
 
-SPOT_FLAGS = {"bar": "spot of the desk's bar", "parity": "spot told by the nearest forward"}
-
 
 class OptionDesk:
     """Reads chains from the lake and prices them; the last few are kept until the lake changes."""
@@ -61,7 +55,7 @@ class OptionDesk:
 
     def symbols(self) -> list[str]:
         """Return the underlyings of all quotes in the lake."""
-        return sorted({underlying_of(contract) for contract in self._lake.symbols("option_quotes")})
+        return underlyings_held(self._lake)
 
     def chain(
         self,
@@ -120,53 +114,8 @@ class OptionDesk:
         frame = price_quotes(add_carry(quotes, self._market))
         in_natural_units(frame)
         frame["parts"] = parts_of(frame)
-        frame["flags"] = _flags(frame)
+        frame["flags"] = flags_of(frame)
         return frame
-
-
-def _flags(frame: pd.DataFrame) -> np.ndarray:
-    """Return what to mind of each row, "" where nothing."""
-    texts = np.full(len(frame), "", dtype=object)
-
-    def add(mask: np.ndarray, say: Callable[[int], str]) -> None:
-        for at in np.flatnonzero(mask):
-            said = say(int(at))
-            texts[at] = f"{texts[at]}; {said}" if texts[at] else said
-
-    day = f"{frame['quoted_on'].iloc[0]:%Y-%m-%d}"
-    add(frame["stale"].to_numpy(), lambda at: f"stale: quotes of {day}")
-    assumed = (frame["carry"].eq("assumed") & frame["years"].gt(0)).to_numpy()
-    notes = frame["carry_note"].to_numpy()
-    add(assumed, lambda at: f"forward assumed, by the desk's dividend yield: {notes[at]}")
-    sources = frame["spot_source"].map(SPOT_FLAGS)
-    add((sources.notna() & frame["spot"].notna()).to_numpy(), lambda at: str(sources.iloc[at]))
-    wide = frame["spread"] > WIDE * frame["mid"]
-    spread, mid = frame["spread"].to_numpy(), frame["mid"].to_numpy()
-    add(wide.to_numpy(), lambda at: f"wide: {spread[at]:.4g} from bid to ask around {mid[at]:.4g}")
-    found = _arbitrage(frame)
-    add(found != "", lambda at: f"arbitrage: {found[at]}")
-    return texts
-
-
-def _arbitrage(frame: pd.DataFrame) -> np.ndarray:
-    """Return of each quote the trade without risk that it allows, "" where none."""
-    texts = np.full(len(frame), "", dtype=object)
-    at = np.flatnonzero(
-        (frame["years"] > 0).to_numpy() & frame["spot"].notna().to_numpy() & ~adjusted_rows(frame)
-    )
-    if not len(at):
-        return texts
-    # A forward that nobody quoted proves no arbitrage.
-    told = frame["carry"].iloc[at].eq("parity")
-    asked = frame.iloc[at][["strike", "right", "bid", "ask", "years", "exercise"]].assign(
-        expiry=frame["settles"].iloc[at].dt.tz_localize(None),
-        spot=float(frame["spot"].median()),
-        rate=frame["rate"].iloc[at].where(told),
-        dividend_yield=frame["dividend_yield"].iloc[at].where(told),
-    )
-    found = quote_bounds(asked)
-    texts[at] = np.where(found["arbitrage"], found["reason"], "")
-    return texts
 
 
 def note_of(priced: pd.DataFrame, as_of: AsOf) -> str:

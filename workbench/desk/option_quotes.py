@@ -1,5 +1,6 @@
 """The last snapshot of a chain: the quotes of one session with spot, settlement and time of each."""
 
+from collections.abc import Sequence
 from typing import NoReturn
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 from workbench.desk.clock import AsOf
 from workbench.errors import MissingDataError, UnknownSymbolError
 from workbench.market.calendars import exchange_zone, session_closes, settlement_instants
-from workbench.market.instruments import underlying_of, underlying_of_root
+from workbench.market.instruments import underlying_of_root
 from workbench.market.settlement import settlements_of
 from workbench.providers import nearest_names
 from workbench.store import Lake
@@ -57,64 +58,110 @@ def last_snapshot(
     MissingDataError
         If it has one, but none at or before `as_of`.
     """
-    zone = exchange_zone(calendar)
-    newest = _newest_time(lake, symbol, as_of.instant, known_at)
-    if newest is None:
+    found = last_snapshots(lake, [symbol], as_of, calendar, known_at)
+    if symbol not in found:
         _explain_missing(lake, symbol, as_of, known_at)
-    midnight = newest.tz_convert(zone).normalize()
-    quotes = lake.read(
-        "option_quotes",
-        start=midnight.tz_convert("UTC"),
-        end=as_of.instant,
-        known_at=known_at,
-        where={"underlying": symbol},
-    )
-    # Of a session with many snapshots each contract counts with its last quote.
-    quotes = quotes.drop_duplicates("symbol", keep="last").reset_index(drop=True)
+    return found[symbol]
+
+
+def last_snapshots(
+    lake: Lake,
+    symbols: Sequence[str],
+    as_of: AsOf,
+    calendar: str,
+    known_at: pd.Timestamp | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Return `last_snapshot` of each symbol, read together; one without any quotes by then is not there."""
+    zone = exchange_zone(calendar)
+    newest = _newest_times(lake, symbols, as_of.instant, known_at)
+    midnights = {name: time.tz_convert(zone).normalize() for name, time in newest.items()}
+    found = {}
+    for midnight in set(midnights.values()):
+        names = [name for name, its in midnights.items() if its == midnight]
+        quotes = lake.read(
+            "option_quotes",
+            start=midnight.tz_convert("UTC"),
+            end=as_of.instant,
+            known_at=known_at,
+            where={"underlying": names},
+        )
+        # Of a session with many snapshots each contract counts with its last quote.
+        quotes = quotes.drop_duplicates(["underlying", "symbol"], keep="last")
+        priced = (quotes["underlying_price"] > 0).groupby(quotes["underlying"]).all()
+        day = midnight.tz_localize(None)
+        closes = _closes_on(lake, priced.index[~priced].tolist(), day, as_of, calendar, known_at)
+        for name, part in quotes.groupby("underlying"):
+            found[str(name)] = _with_terms(
+                part.reset_index(drop=True), day, closes.get(str(name), np.nan), as_of, calendar
+            )
+    return found
+
+
+def _with_terms(
+    quotes: pd.DataFrame, day: pd.Timestamp, close: float, as_of: AsOf, calendar: str
+) -> pd.DataFrame:
+    """Return the quotes of one underlying and session with what `last_snapshot` adds."""
     quotes["root"] = quotes["symbol"].str[:6].str.strip()
     quotes["settlement"] = settlements_of(quotes["root"], quotes["expiry"], calendar)
     settles = settlement_instants(quotes["expiry"], calendar, settlement=quotes["settlement"].to_numpy())
     times = pd.DatetimeIndex(quotes["time"]).as_unit("ns")
     quotes["settles"] = settles
     quotes["years"] = np.maximum(settles.asi8 - times.asi8, 0) / NANOSECONDS_PER_YEAR
-    quotes["quoted_on"] = midnight.tz_localize(None)
+    quotes["quoted_on"] = day
     quotes["days"] = (quotes["expiry"] - quotes["quoted_on"]).dt.days
     quotes["stale"] = quotes["quoted_on"].dt.date < as_of.session
-    _add_spot(lake, quotes, symbol, as_of, calendar, known_at)
+    _add_spot(quotes, close, session_closes(calendar, [day])[0])
     return quotes.sort_values(["settles", "root", "strike", "right"], ignore_index=True)
 
 
-def _newest_time(
-    lake: Lake, symbol: str, instant: pd.Timestamp, known_at: pd.Timestamp | None
-) -> pd.Timestamp | None:
+def underlyings_held(lake: Lake) -> list[str]:
+    """Return the underlyings of all option quotes in the lake, in alphabetical order."""
+    roots = {contract[:6].strip() for contract in lake.symbols("option_quotes")}
+    return sorted({underlying_of_root(root) for root in roots})
+
+
+def _newest_times(
+    lake: Lake, symbols: Sequence[str], instant: pd.Timestamp, known_at: pd.Timestamp | None
+) -> dict[str, pd.Timestamp]:
+    newest: dict[str, pd.Timestamp] = {}
     for lookback in _LOOKBACKS:
+        left = [name for name in symbols if name not in newest]
+        if not left:
+            break
         times = lake.read(
             "option_quotes",
             start=instant - lookback if lookback is not None else None,
             end=instant,
             known_at=known_at,
-            columns=["time"],
-            where={"underlying": symbol},
-        )["time"]
-        if len(times):
-            return pd.Timestamp(times.max())
-    return None
+            columns=["underlying", "time"],
+            where={"underlying": left},
+        )
+        newest |= times.groupby("underlying")["time"].max().to_dict()
+    return newest
 
 
-def _add_spot(
-    lake: Lake, quotes: pd.DataFrame, symbol: str, as_of: AsOf, calendar: str, known_at: pd.Timestamp | None
-) -> None:
+def _closes_on(
+    lake: Lake,
+    symbols: list[str],
+    day: pd.Timestamp,
+    as_of: AsOf,
+    calendar: str,
+    known_at: pd.Timestamp | None,
+) -> dict[str, float]:
+    """Return the raw closes of one session, of the symbols that have one by `as_of`."""
+    close = session_closes(calendar, [day])[0]
+    # A session's bar is known at its close.
+    if not symbols or pd.isna(close) or close > as_of.instant:
+        return {}
+    stamp = day.tz_localize("UTC")
+    bars = lake.read("daily_bars", symbols=symbols, start=stamp, end=stamp, known_at=known_at)
+    return dict(zip(bars["symbol"], bars["close"].astype("float64"), strict=True))
+
+
+def _add_spot(quotes: pd.DataFrame, close: float, known: pd.Timestamp) -> None:
     """Add the underlying's price at the quotes, in place: the quotes' own, else the session's raw close."""
     own = quotes["underlying_price"].to_numpy(dtype=np.float64)
     own = np.where(own > 0, own, np.nan)
-    day = pd.Timestamp(quotes["quoted_on"].iloc[0])
-    close = np.nan
-    known = session_closes(calendar, [day])[0]
-    # A session's bar is known at its close.
-    if np.isnan(own).any() and pd.notna(known) and known <= as_of.instant:
-        stamp = day.tz_localize("UTC")
-        bars = lake.read("daily_bars", symbols=symbol, start=stamp, end=stamp, known_at=known_at)
-        close = float(bars["close"].iloc[0]) if len(bars) else np.nan
     # A quote of the morning was not made with the close.
     near = (quotes["time"] >= known - NEAR_THE_CLOSE).to_numpy()
     quotes["spot"] = np.where(np.isnan(own), np.where(near, close, np.nan), own)
@@ -134,14 +181,16 @@ def is_adjusted(root: str, underlying: str, multiplier: float) -> bool:
 
 def adjusted_rows(quotes: pd.DataFrame) -> np.ndarray:
     """Return `is_adjusted` of each row of a snapshot."""
-    terms = list(zip(quotes["root"], quotes["underlying"], quotes["multiplier"], strict=True))
-    known = {term: is_adjusted(*term) for term in set(terms)}
-    return np.array([known[term] for term in terms], dtype=bool)
+    terms = [quotes[name] for name in ("root", "underlying", "multiplier")]
+    codes = quotes.groupby(terms, sort=False, dropna=False).ngroup().to_numpy()
+    _, first = np.unique(codes, return_index=True)
+    distinct = zip(*(column.iloc[first] for column in terms), strict=True)
+    return np.array([is_adjusted(*term) for term in distinct], dtype=bool)[codes]
 
 
 def _explain_missing(lake: Lake, symbol: str, as_of: AsOf, known_at: pd.Timestamp | None) -> NoReturn:
     """Raise the error that fits: never heard of, or no quotes by then."""
-    held = sorted({underlying_of(contract) for contract in lake.symbols("option_quotes")})
+    held = underlyings_held(lake)
     if symbol not in held:
         near = nearest_names(symbol, held) or held[:5]
         hint = f"It has chains of {', '.join(near)}." if near else "It has no chain yet."
@@ -151,6 +200,11 @@ def _explain_missing(lake: Lake, symbol: str, as_of: AsOf, known_at: pd.Timestam
         )
     learned = f" that the desk knew at {known_at:%Y-%m-%d %H:%M} UTC" if known_at is not None else ""
     first = lake.read("option_quotes", columns=["time"], where={"underlying": symbol})["time"].min()
+    if pd.isna(first):
+        raise UnknownSymbolError(
+            f"The desk has options with the root {symbol!r}, and their file names another underlying; ask "
+            "for that one, or load the file again without its column of the underlying."
+        )
     raise MissingDataError(
         f"The desk has no quotes of {symbol} at or before {as_of.text}{learned}; its first are of "
         f"{first:%Y-%m-%d %H:%M} UTC. Ask for a later instant, or load an earlier chain."

@@ -16,6 +16,7 @@ from workbench.errors import ArgumentError
 _OCC = re.compile(r"^(?:O:)?([A-Z0-9]{1,6}) *(\d{6})([CP])(\d{8})$")
 _DXFEED = re.compile(r"^\.([A-Z0-9]{1,6}?)(\d{6})([CP])(\d+(?:\.\d{1,3})?)$")
 _ROOT = re.compile(r"^[A-Z][A-Z0-9]{0,5}$")
+_ADJUSTED_CLASS = re.compile(r"^[A-Z]{1,5}[1-9]$")
 
 # Roots whose underlying has another name. A digit behind any other root marks an adjusted contract.
 _UNDERLYING_OF_ROOT = {
@@ -202,9 +203,19 @@ def underlying_of_root(root: str) -> str:
     return root.rstrip("0123456789") or root
 
 
-def index_of_class(ticker: str) -> str:
-    """Return the index where a ticker is a class of its options, ``SPX`` of ``SPXW``; others as they are."""
-    return _UNDERLYING_OF_ROOT[ticker] if ticker in _INDEX_CLASSES else ticker
+def underlying_of_class(ticker: str) -> str:
+    """Return what a class of options is on, where a table names the class for it; other tickers as they are.
+
+    A digit behind letters marks an adjusted contract or a mini; no listed share of the United States ends so.
+
+    Examples
+    --------
+    >>> underlying_of_class("SPXW"), underlying_of_class("AAPL7"), underlying_of_class("MSFT")
+    ('SPX', 'AAPL', 'MSFT')
+    """
+    if ticker in _INDEX_CLASSES or _ADJUSTED_CLASS.match(ticker):
+        return underlying_of_root(ticker)
+    return ticker
 
 
 def exercise_of_root(root: str) -> Literal["american", "european"]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
-from workbench.arrays import BoolArray, FloatArray, require_finite
+from workbench.arrays import BoolArray, FloatArray, require_finite, require_non_negative
 from workbench.errors import PricingInputError
 
 BOUND_COLUMNS = ("codes", "reason", "arbitrage")
@@ -63,7 +64,7 @@ class _Quotes:
     slack: FloatArray
 
 
-def quote_bounds(chain: pd.DataFrame, *, forward_error: float = 0.0) -> pd.DataFrame:
+def quote_bounds(chain: pd.DataFrame, *, forward_error: ArrayLike = 0.0) -> pd.DataFrame:
     """Check each quote of a chain against the bounds that hold under any model.
 
     Parameters
@@ -72,9 +73,9 @@ def quote_bounds(chain: pd.DataFrame, *, forward_error: float = 0.0) -> pd.DataF
         expiry, years, strike, right (C, P), bid, ask (missing or zero where there is none), exercise
         (american, european), and spot or underlying_price. rate and dividend_yield, per year, where known:
         without them the bounds that need them are not checked.
-    forward_error : float
+    forward_error : array_like
         Money per share by which spot and forward may be wrong, as where the spot is of another minute than
-        the quotes; a breach of a bound that rests on them has to be larger.
+        the quotes, one for all or one a quote; a breach of a bound that rests on them has to be larger.
 
     Returns
     -------
@@ -130,7 +131,7 @@ def quote_bounds(chain: pd.DataFrame, *, forward_error: float = 0.0) -> pd.DataF
     ).astype({"codes": object, "reason": object, "arbitrage": np.bool_})
 
 
-def _read(chain: pd.DataFrame, forward_error: float) -> _Quotes:
+def _read(chain: pd.DataFrame, forward_error: ArrayLike) -> _Quotes:
     absent = [name for name in CHAIN_COLUMNS if name not in chain.columns]
     name = next((name for name in ("spot", "underlying_price") if name in chain.columns), "spot")
     absent += [name] if name not in chain.columns else []
@@ -142,8 +143,11 @@ def _read(chain: pd.DataFrame, forward_error: float) -> _Quotes:
     if odd.any():
         row = int(np.argmax(odd))
         raise PricingInputError(f"`right` is {chain['right'].iloc[row]!r} in row {row}; give 'C' or 'P'.")
-    if not 0 <= forward_error < np.inf:
-        raise PricingInputError(f"`forward_error` is {forward_error}; give money per share, zero or more.")
+    (error,) = require_non_negative(forward_error=forward_error)
+    if error.ndim and len(error) != len(chain):
+        raise PricingInputError(
+            f"`forward_error` has {len(error)} values for {len(chain)} quotes; give one each, or one for all."
+        )
     years, strike, bid, ask, spot = require_finite(
         years=chain["years"], strike=chain["strike"], bid=chain["bid"], ask=chain["ask"], spot=chain[name]
     )
@@ -162,7 +166,8 @@ def _read(chain: pd.DataFrame, forward_error: float) -> _Quotes:
         spot=spot,
         discount=np.exp(-rate * years),
         spot_value=spot * np.exp(-dividend_yield * years),
-        slack=_ROUNDING * strike + forward_error,
+        # What is not known is no reason to be strict.
+        slack=_ROUNDING * strike + np.where(np.isnan(error), np.inf, error),
     )
 
 

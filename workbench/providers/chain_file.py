@@ -45,11 +45,14 @@ def chain_from_table(
     mapping = {**headers, **snapshot, **(columns or {})}
     reader = RowReader(table, known, mapping, required=["time"], numbers=numbers)
     contracts = read_contracts(reader, exercise, symbol=symbol, calendar=calendar)
-    times = reader.instants("time", time_zone=time_zone, calendar=calendar)
+    times = reader.instants("time", time_zone=time_zone, calendar=calendar, beside="expiry")
     if before_the_close:
         times = times - before_the_close
     multiplier = reader.numbers("multiplier")
-    values = {name: reader.numbers(name) for name in (*_QUOTE_NUMBERS, *VENDOR_COLUMNS)}
+    values = {
+        name: reader.numbers(name, percent=name == "vendor_implied_volatility")
+        for name in (*_QUOTE_NUMBERS, *VENDOR_COLUMNS)
+    }
     values["underlying_price"] = _price_of_underlying(reader, values["underlying_price"])
     frame = contracts.assign(
         time=times,

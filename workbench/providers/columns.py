@@ -55,7 +55,8 @@ QUOTE_NAMES = {
         "activeunderlyingprice", "spotprice", "indexprice", "underlyingvalue",
     ),
     "vendor_implied_volatility": (
-        "vendorimpliedvolatility", "impliedvolatility", "impliedvol", "impvol", "iv", "midiv",
+        "vendorimpliedvolatility", "impliedvolatility", "impliedvol", "implvolatility", "implvol", "impvol",
+        "iv", "midiv",
     ),
     "vendor_delta": ("vendordelta", "delta"),
     "vendor_gamma": ("vendorgamma", "gamma"),

@@ -10,10 +10,10 @@ import pandas as pd
 from workbench.errors import ArgumentError, DataFormatError
 from workbench.market.instruments import (
     exercise_of_root,
-    index_of_class,
     is_option_symbol,
     occ_symbols,
     parse_occ_symbol,
+    underlying_of_class,
     underlying_of_root,
 )
 from workbench.market.settlement import root_of_index
@@ -72,11 +72,11 @@ def read_contracts(
                 f"it has {', '.join(reader.table.columns)}. Say which one it is with columns=."
             )
         stated_underlying = _first_given(each_distinct(reader.texts("underlying"), _without_mark), given)
-        expiry = reader.times("expiry", only_days=True).values.tz_localize(None)
+        expiry = reader.times("expiry", only_days=True, beside="time").values.tz_localize(None)
         stated_root = each_distinct(reader.texts("root"), _without_mark)
         root = _first_given(stated_root, _usual_roots(root_of(stated_underlying), expiry, calendar))
-        # A file may name the class for the index: SPXW is on SPX.
-        on = each_distinct(stated_underlying, index_of_class)
+        # A file may name the class for what it is on: SPXW is on SPX, AAPL7 on AAPL.
+        on = each_distinct(stated_underlying, underlying_of_class)
         underlying = _first_given(on, each_distinct(root, underlying_of_root))
         frame = pd.DataFrame({"underlying": underlying, "root": root})
         frame["expiry"] = expiry
@@ -90,7 +90,7 @@ def read_contracts(
             lambda at: f"`symbol` {given[at]!r} is no option symbol",
         )
         frame["underlying"] = _first_given(
-            each_distinct(each_distinct(reader.texts("underlying"), _without_mark), index_of_class),
+            each_distinct(each_distinct(reader.texts("underlying"), _without_mark), underlying_of_class),
             frame["underlying"].to_numpy(dtype=object),
         )
     own = each_distinct(frame["root"].to_numpy(dtype=object), exercise_of_root)
@@ -146,9 +146,9 @@ def root_of(underlying: Texts) -> Texts:
 
 
 def _without_mark(ticker: str) -> str:
-    """Return a ticker without the mark that vendors put before an index: ``SPX`` of ``^SPX``, ``$SPX``."""
-    bare = ticker.removeprefix("I:") if ticker.startswith("I:") else ticker.lstrip("^$")
-    return bare or ticker
+    """Return a ticker in capitals, without the mark of an index: ``SPX`` of ``^SPX``, ``$SPX``, ``spx``."""
+    capitals = ticker.upper()
+    return capitals.removeprefix("I:").lstrip("^$") or capitals
 
 
 def _usual_roots(roots: Texts, expiries: pd.DatetimeIndex, calendar: str) -> Texts:

@@ -23,6 +23,7 @@ _POINT_EVIDENCE = (
 )
 _COMMA_EVIDENCE = r"^[-+]?(\d{1,3}(\.\d{3})+,\d*|\d{1,3}(\.\d{3}){2,}|\d*,(\d{1,2}|\d{4,})|0,\d+|\d{4,},\d+)$"
 _CURRENCY_SIGN = r"^([-+]?)[$€£¥] ?"
+_PERCENT_SIGN = r" ?%$"
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,21 @@ def number_style(table: RawTable, headers: Sequence[str], formats: dict[str, str
     return NumberStyle("," if comma else ".")
 
 
-def read_numbers(table: RawTable, header: str, style: NumberStyle) -> tuple[npt.NDArray[np.float64], Mask]:
+def read_numbers(
+    table: RawTable, header: str, style: NumberStyle, *, percent: bool = False
+) -> tuple[npt.NDArray[np.float64], Mask]:
     """Read a column as float64.
+
+    Parameters
+    ----------
+    table : RawTable
+        The file.
+    header : str
+        Of the column.
+    style : NumberStyle
+        How the file writes numbers.
+    percent : bool
+        Take ``25.4%`` for 0.254; elsewhere it is no number.
 
     Returns
     -------
@@ -106,10 +120,14 @@ def read_numbers(table: RawTable, header: str, style: NumberStyle) -> tuple[npt.
             return _to_floats(pc.cast(text, pa.float64())), np.zeros(len(table), dtype=bool)
         except pa.ArrowInvalid:
             pass
+    signed = _mask(pc.match_substring_regex(text, _PERCENT_SIGN)) if percent else np.zeros(len(table), bool)
+    if signed.any():
+        text = pc.replace_substring_regex(text, _PERCENT_SIGN, "")
     plain = _plain_numbers(text, style)
     readable = pc.match_substring_regex(plain, _NUMBER)
-    values = pc.cast(pc.if_else(readable, plain, pa.scalar(None, pa.string())), pa.float64())
-    return _to_floats(values), _mask(pc.invert(readable))
+    values = _to_floats(pc.cast(pc.if_else(readable, plain, pa.scalar(None, pa.string())), pa.float64()))
+    values[signed] /= 100
+    return values, _mask(pc.invert(readable))
 
 
 def read_decimals(table: RawTable, header: str, style: NumberStyle) -> tuple[npt.NDArray[np.object_], Mask]:

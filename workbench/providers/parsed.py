@@ -98,12 +98,15 @@ class RowReader:
     def __contains__(self, name: str) -> bool:
         return name in self.chosen
 
-    def numbers(self, name: str) -> npt.NDArray[np.float64]:
-        """Return a column as float64, NaN where it is missing or the file has no such column."""
+    def numbers(self, name: str, *, percent: bool = False) -> npt.NDArray[np.float64]:
+        """Return a column as float64, NaN where it is missing or the file has no such column.
+
+        With `percent`, ``25.4%`` is 0.254; elsewhere it is no number.
+        """
         if name not in self.chosen:
             return np.full(len(self), np.nan)
         header = self.chosen.header(name)
-        values, unreadable = read_numbers(self.table, header, self._style)
+        values, unreadable = read_numbers(self.table, header, self._style, percent=percent)
         self.refuse(unreadable, self._no_number(name, header))
         return values
 
@@ -125,20 +128,31 @@ class RowReader:
         text = self.table.text(self.chosen.header(name))
         return np.array(text.to_numpy(zero_copy_only=False), dtype=object)
 
-    def times(self, name: str, *, time_zone: str | None = None, only_days: bool = False) -> ReadTimes:
-        """Return a column as session dates or instants; rows that cannot be read are refused."""
+    def times(
+        self, name: str, *, time_zone: str | None = None, only_days: bool = False, beside: str | None = None
+    ) -> ReadTimes:
+        """Return a column as session dates or instants; rows that cannot be read are refused.
+
+        `beside` names another column of dates, which tells whether the month leads where this one does not.
+        """
         headers = self.chosen.headers[name]
         pattern = self.chosen.formats.get(headers[0])
-        read = read_times(self.table, headers, pattern=pattern, time_zone=time_zone, only_days=only_days)
+        other = self.chosen.header(beside) if beside is not None and beside in self.chosen else None
+        read = read_times(
+            self.table, headers, pattern=pattern, time_zone=time_zone, only_days=only_days, beside=other
+        )
         self.refuse(_given(read.reasons), lambda at: str(read.reasons[at]))
         return read
 
-    def instants(self, name: str, *, time_zone: str | None, calendar: str) -> pd.DatetimeIndex:
+    def instants(
+        self, name: str, *, time_zone: str | None, calendar: str, beside: str | None = None
+    ) -> pd.DatetimeIndex:
         """Return a column as instants, where a date alone means the close of its session.
 
         Dates on which the exchange was closed are refused: whatever they mean, nothing was quoted or traded.
+        `beside` as in `times`.
         """
-        read = self.times(name, time_zone=time_zone)
+        read = self.times(name, time_zone=time_zone, beside=beside)
         if not read.daily:
             return read.values
         days = read.values.tz_localize(None)

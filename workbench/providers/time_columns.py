@@ -29,7 +29,7 @@ _CLOCK = (
 _PATTERNS = (
     r"^(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})" + _CLOCK,
     r"^(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})" + _CLOCK,
-    r"^(?P<day>\d{1,2})[- ](?P<name>[A-Za-z]{3,9})[- ,]+(?P<year>\d{4})" + _CLOCK,
+    r"^(?P<day>\d{1,2})[- ]?(?P<name>[A-Za-z]{3,9})[- ,]*(?P<year>\d{4})" + _CLOCK,
     r"^(?P<name>[A-Za-z]{3,9})\.? (?P<day>\d{1,2}),? (?P<year>\d{4})" + _CLOCK,
 )
 _TWO_ORDERS = r"^(?P<first>\d{1,2})[-/.](?P<other>\d{1,2})[-/.](?P<year>\d{4})" + _CLOCK
@@ -85,11 +85,12 @@ def read_times(
     pattern: str | None = None,
     time_zone: str | None = None,
     only_days: bool = False,
+    beside: str | None = None,
 ) -> ReadTimes:
     """Read a column of dates or times, or a date column and the time column beside it.
 
     ISO dates, dates with the month's name and seconds since 1970 mean one thing. Dates such as 3/4/2021 are
-    read when another value of the column shows which number is the month.
+    read when another value of the column shows which number is the month, or else one of another column.
 
     Parameters
     ----------
@@ -103,6 +104,8 @@ def read_times(
         Zone of times that do not tell their own, as in ``America/New_York``.
     only_days : bool
         Take the date alone, as for expiries.
+    beside : str, optional
+        Header of another column of dates: one file writes its dates in one order.
 
     Raises
     ------
@@ -115,7 +118,8 @@ def read_times(
     column = _column(table, headers)
     where = f"`{headers[0]}` of {table.name}"
     codes, distinct = _distinct(column)
-    stamps = _take_apart(distinct, pattern, where)
+    others = _distinct(_column(table, [beside]))[1] if beside is not None else None
+    stamps = _take_apart(distinct, pattern, where, others)
     written = codes >= 0
     if written.any() and not stamps.read.any():
         sample = distinct[int(codes[written][0])].as_py()
@@ -144,7 +148,7 @@ def _distinct(column: Any) -> tuple[Whole, Any]:
     return codes, encoded.dictionary
 
 
-def _take_apart(values: Any, pattern: str | None, where: str) -> _Stamps:
+def _take_apart(values: Any, pattern: str | None, where: str, others: Any) -> _Stamps:
     kind = values.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return _typed_stamps(values)
@@ -161,7 +165,7 @@ def _take_apart(values: Any, pattern: str | None, where: str) -> _Stamps:
         stamps.put(~stamps.read & _valid(parts), _stamps_of(parts))
     parts = pc.extract_regex(values, _TWO_ORDERS)
     if _valid(parts).any():
-        stamps.put(_valid(parts), _stamps_of(parts, month_first=_month_first(parts, values, where)))
+        stamps.put(_valid(parts), _stamps_of(parts, month_first=_month_first(parts, values, where, others)))
     epoch = pc.extract_regex(values, _EPOCH)
     stamps.put(~stamps.read & _valid(epoch), _epoch_stamps(epoch))
     return stamps
@@ -243,12 +247,15 @@ def _epoch_stamps(parts: Any) -> _Stamps:
     return stamps
 
 
-def _month_first(parts: Any, values: Any, where: str) -> bool:
-    """Find out from all values of the column which number of 3/4/2021 is the month."""
-    valid = _valid(parts)
-    first, other = _whole(parts, "first")[valid], _whole(parts, "other")[valid]
-    day_leads, month_leads = bool((first > 12).any()), bool((other > 12).any())
+def _month_first(parts: Any, values: Any, where: str, others: Any) -> bool:
+    """Find out from all values of the column, or else of another, which number of 3/4/2021 is the month."""
+    day_leads, month_leads = _orders(parts)
+    if not day_leads and not month_leads and others is not None and pa.types.is_string(others.type):
+        told = _orders(pc.extract_regex(others, _TWO_ORDERS))
+        # A column that mixes both orders tells nothing of another.
+        day_leads, month_leads = told if told != (True, True) else (False, False)
     if day_leads == month_leads:
+        valid = _valid(parts)
         sample = values[int(np.flatnonzero(valid)[0])].as_py()
         header = where.split("`")[1]
         why = "mixes both orders" if day_leads else "may be day or month first"
@@ -257,6 +264,13 @@ def _month_first(parts: Any, values: Any, where: str) -> bool:
             f"as in columns={{'{header}': '<ours>:%m/%d/%Y'}}."
         )
     return month_leads
+
+
+def _orders(parts: Any) -> tuple[bool, bool]:
+    """Say whether some value can only have the day first, and whether some can only have the month first."""
+    valid = _valid(parts)
+    first, other = _whole(parts, "first")[valid], _whole(parts, "other")[valid]
+    return bool((first > 12).any()), bool((other > 12).any())
 
 
 def _resolve(
