@@ -14,6 +14,7 @@ from workbench.pricing.kernels import compiled, exp, fma, log, mills_fraction, u
 DENSITY = 0.3989422804014327  # 1 / sqrt(2 pi)
 SMALLEST = 1e-14  # of h^2: below it the polynomial has left the side where the boundary is
 _LEAP = 1.25  # one step changes h by this factor at most: farther off lie other solutions
+_LITTLE_INTEREST = 1e-5
 _DEEPEST = 40.0  # of h: no price sees farther
 ROW = 1024  # most quadrature points of a scheme
 _TILE = 32
@@ -213,7 +214,8 @@ def assemble(
     """Fill the system of Newton's method at `h`: derivatives by half of h squared, and the first right side.
 
     The equation is that of smooth pasting (ALO's system A) in logarithms, log B = log(N / D): zero is
-    log(N / D) - log(limit) + h. `work` is a workspace as `prepare` left it.
+    log(N / D) - log(limit) + h. With next to no interest both sums are differences that all but vanish; there
+    it is N - B D itself, in units of its larger part. `work` is a workspace as `prepare` left it.
     """
     use_widest_vectors()
     nodes, by_node, by_point = tables[0], tables[3], tables[4]
@@ -221,6 +223,7 @@ def assemble(
     row, blocks = width + LANES, points // LANES
     log_limit = math.log(limit_at_expiry(rate, dividend_yield))
     lean = (rate - dividend_yield) / (volatility * volatility) - 0.5
+    plain = rate < _LITTLE_INTEREST
     expiry_terms(years, volatility, rate, dividend_yield, nodes, h, work)
     interpolate(by_node, h, work)
     integrands(n * points, lean, rate, dividend_yield, work)
@@ -235,9 +238,16 @@ def assemble(
         for m in range(LANES):
             # A sum out of reach of logarithms: pull the node, and let the next step see.
             numerator, denominator = max(out[END_N + m], 1e-280), max(out[END_D + m], 1e-280)
-            by_n, by_d = 1.0 / numerator, 1.0 / denominator
-            out[_ERROR + m] = log_limit - here[m] - log(max(numerator * by_d, 1e-280))
-            slope = 1.0 - out[_END_SLOPE_N + m] * by_n + out[_END_SLOPE_D + m] * by_d
+            by_n, by_d, own = 1.0 / numerator, 1.0 / denominator, 1.0
+            error = log_limit - here[m] - log(max(numerator * by_d, 1e-280))
+            if plain:
+                boundary = exp(log_limit - here[m])
+                left, right = out[END_N + m], out[END_D + m] * boundary
+                by_n = 1.0 / max(max(left, abs(right)), 1e-30)
+                by_d = by_n * boundary
+                own, error = right * by_n, (right - left) * by_n
+            out[_ERROR + m] = error
+            slope = own - out[_END_SLOPE_N + m] * by_n + out[_END_SLOPE_D + m] * by_d
             out[_DIAGONAL + m] = slope / here[m]
             out[END_N + m] = by_n
             out[END_D + m] = by_d
@@ -281,7 +291,7 @@ def newton_step(
             old = here[m]
             new = min(max(old + out[_ERROR + m] / old, old / _LEAP), old * _LEAP, _DEEPEST)
             usable = new > 0.0  # false for NaN too
-            out[_ERROR + m] = abs(new - old) * exp(-min(new, old)) if usable else 1.0
+            out[_ERROR + m] = abs(new - old) * exp(-0.5 * min(new, old)) if usable else 1.0
             here[m] = new if usable else old
     change = 0.0
     for i in range(n):
