@@ -7,6 +7,10 @@ EXPIRY_COLUMNS = [
     "expiry", "days", "years", "settlement", "forward", "rate", "dividend_yield", "atm_volatility",
     "expected_move", "open_interest", "quotes", "priced", "root", "carry",
 ]  # fmt: skip
+_READ = [
+    "settles", "root", "expiry", "days", "years", "settlement", "forward", "rate", "dividend_yield", "spot",
+    "strike", "right", "implied_volatility", "open_interest", "carry",
+]  # fmt: skip
 
 
 def expiries_of(chain: pd.DataFrame) -> pd.DataFrame:
@@ -25,7 +29,8 @@ def expiries_of(chain: pd.DataFrame) -> pd.DataFrame:
         spot x atm_volatility x sqrt(years).
     """
     rows = []
-    for (_, root), part in chain.groupby(["settles", "root"], sort=True):
+    # Taking rows of a wide frame apart costs a column each.
+    for (_, root), part in chain[_READ].groupby(["settles", "root"], sort=True):
         first = part.iloc[0]
         volatility = volatility_at_the_forward(part)
         rows.append(
@@ -70,6 +75,7 @@ def volatility_at_the_forward(part: pd.DataFrame) -> float:
 
 def out_of_the_money(part: pd.DataFrame) -> pd.DataFrame:
     """Return the priced quotes that are out of the money, one a strike, by strike."""
-    out = np.where(part["right"].eq("C"), part["strike"] >= part["forward"], part["strike"] < part["forward"])
-    smile = part[out & part["implied_volatility"].notna().to_numpy() & part["forward"].notna().to_numpy()]
+    strike, forward = (part[name].to_numpy(dtype=np.float64) for name in ("strike", "forward"))
+    out = np.where(part["right"].eq("C").to_numpy(), strike >= forward, strike < forward)
+    smile = part[out & part["implied_volatility"].notna().to_numpy() & ~np.isnan(forward)]
     return smile.sort_values("strike").drop_duplicates("strike")

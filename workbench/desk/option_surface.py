@@ -8,7 +8,6 @@ import pandas as pd
 
 from workbench.desk.clock import AsOf
 from workbench.desk.frames import table_html
-from workbench.desk.option_expiries import expiries_of
 from workbench.errors import MissingDataError, PricingInputError
 
 if TYPE_CHECKING:
@@ -168,7 +167,7 @@ def fit_chain(priced: pd.DataFrame, symbol: str, as_of: AsOf, note: str) -> Surf
         surface = fit_surface(frame, spot=float(frame["spot"].median()))
     except PricingInputError as error:
         raise MissingDataError(f"No surface of {symbol} at {as_of.text}: {error}") from error
-    days = expiries_of(chosen).set_index("expiry")["days"].reindex(surface.expiries)
+    days = by_expiry["days"].first().reindex(surface.expiries)
     table = surface.by_delta()
     term = pd.DataFrame(
         {
