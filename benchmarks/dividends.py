@@ -12,7 +12,7 @@ from statistics import median
 import numba
 import numpy as np
 
-from workbench.pricing import dividends as engine
+from workbench.pricing import dividend_rows as engine
 from workbench.pricing.dividends import dividend_price
 
 DIVIDENDS = [(45, 0.9), (136, 0.9), (227, 0.9)]  # days from now, amount
@@ -112,10 +112,10 @@ def main() -> None:
     print("| model | method | us per option, one thread | wall, all threads | max error | rms error |")
     print("|---|---|---|---|---|---|")
     for model in ("spot", "escrowed"):
-        ordinary = engine._GRIDS["accurate"]
-        engine._GRIDS["accurate"] = (3 * ordinary[0], 3 * ordinary[1])
+        ordinary = engine.GRIDS["accurate"]
+        engine.GRIDS["accurate"] = (3 * ordinary[0], 3 * ordinary[1])
         exact = ours(options, model, "accurate")
-        engine._GRIDS["accurate"] = ordinary
+        engine.GRIDS["accurate"] = ordinary
         for accuracy in ("accurate", "fast"):
             error = (ours(options, model, accuracy) - exact) / options["strike"]
             numba.set_num_threads(1)

@@ -28,7 +28,8 @@ COLUMNS = 10
 
 REACH_DEVIATIONS = 5.0  # the share goes farther once in a million times, and the edge is nearly right even so
 _LEAST_REACH = 3e-4  # of log spot: a stretch of seconds, or of no time at all
-_LOWEST_SPOT, _LOW_SPOT = 1e-3, 0.05  # of the strike: below it the value is a straight line
+_LOW_SPOT = 0.05  # of the strike: below it, or farther down for long lives, the value is a straight line
+_DOOMED, _LEAST_SPOT = 0.05, 1e-5  # of the next dividend, of the strike: the same for a share about to die
 _FINER, _MOST_SUBPOINTS = 1.5, 64  # how much finer old nodes are before means are taken, and of how many
 _TINY = 1e-300
 
@@ -79,7 +80,11 @@ def grid_of(
     left = row[YEARS] - begin
     rest = REACH_DEVIATIONS * row[REACH] * math.sqrt(left)
     strike = row[STRIKE] * math.exp(-row[DRIFT] * left)
-    floor = strike * max(_LOWEST_SPOT, min(_LOW_SPOT, math.exp(-rest)))
+    floor = strike * min(_LOW_SPOT, math.exp(-rest))
+    if stretch < count and not escrowed:
+        # A share worth less than its next dividend will be worth nothing, whatever it is worth now: the line
+        # bends there, and would lead far off if it were drawn on from above.
+        floor = min(floor, max(_DOOMED * amounts[stretch], _LEAST_SPOT * row[STRIKE]))
     if low < floor:
         low, high = floor, max(high, 4 * floor)
     rest = max(rest, _LEAST_REACH)
@@ -156,16 +161,25 @@ def straight_ends(spots: FloatArray, values: FloatArray, nodes: int, lines: Floa
 
 @compiled
 def step_terms(
-    row: FloatArray, lane: int, step: float, span: float, implicit: float, terms: FloatArray
+    row: FloatArray, lane: int, step: float, span: float, implicit: bool, terms: FloatArray
 ) -> None:
-    """Write the coefficients of one time step of length `span` for one lane."""
-    spread = 0.5 * row[VOLATILITY] * row[VOLATILITY] / (step * step)
-    new, old = implicit * span, (1 - implicit) * span
-    side, middle = -new * spread, 1 + new * (2 * spread + row[RATE])
+    """Write the coefficients of one time step of length `span` for one lane: implicit, or Crank-Nicolson.
+
+    They are fitted: money and the share grow over the step and between the nodes as they do in truth, so a
+    straight line keeps its value on any grid, and what is far in the money its price.
+    """
+    rise = 0.5 * row[VOLATILITY] * row[VOLATILITY] - row[RATE]
+    if implicit:
+        interest, growth, new = math.expm1(row[RATE] * span), -math.expm1(-rise * span), 1.0
+    else:
+        interest, growth, new = 2 * math.tanh(0.5 * row[RATE] * span), 2 * math.tanh(0.5 * rise * span), 0.5
+    old = 1 - new
+    spread = (interest + growth) / (2 * math.sinh(0.5 * step)) ** 2
+    side, middle = -new * spread, 1 + new * (2 * spread + interest)
     # On a long grid the pivots of elimination are all one number, the fixed point of their recurrence.
     pivot = 0.5 * (middle + math.sqrt(middle * middle - 4 * side * side))
     terms[0, lane] = old * spread / pivot
-    terms[1, lane] = (1 - old * (2 * spread + row[RATE])) / pivot
+    terms[1, lane] = (1 - old * (2 * spread + interest)) / pivot
     terms[2, lane] = side / pivot
 
 
@@ -197,7 +211,7 @@ def march(
             taken = begin + share * (piece + 1)
             for lane in range(LANES):
                 row, span = rows[lane], spans[lane]
-                step_terms(row, lane, step[lane], share * span, 1.0 if pieces == 2 else 0.5, terms)
+                step_terms(row, lane, step[lane], share * span, pieces == 2, terms)
                 past, carry, sign = taken * span, row[RATE] - row[YIELD], row[SIGN]
                 money = exp(-row[RATE] * past)
                 # The nodes stand where they drift from to where they are when the stretch ends.
@@ -382,19 +396,18 @@ def price_groups(
     rows: FloatArray,
     groups: IntArray,
     counts: IntArray,
+    sizes: IntArray,
     times: FloatArray,
     amounts: FloatArray,
     escrowed: bool,
-    nodes: int,
-    steps: int,
     out: FloatArray,
 ) -> None:
-    """Price groups `start` to `stop`: each sixteen numbers of rows, with its count of dividends."""
+    """Price groups `start` to `stop`: each sixteen numbers of rows, with its dividends and size of grid."""
     packed = np.empty((LANES, COLUMNS))
     found = np.empty((LANES, 3))
     taken = np.empty(times.size + 1, np.int64)
     for group in range(start, stop):
-        count = counts[group]
+        count, nodes, steps = counts[group], sizes[group, 0], sizes[group, 1]
         for lane in range(LANES):
             packed[lane] = rows[groups[group, lane]]
         for stretch in range(count + 1):
