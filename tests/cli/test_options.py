@@ -2,12 +2,16 @@
 
 import io
 import json
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
 import QuantLib
 from click.testing import CliRunner
+from numpy.testing import assert_allclose
 
+from workbench.cli.chain import _flag_lines
 from workbench.cli.main import main
 
 
@@ -121,6 +125,40 @@ def test_expiries_and_surface_have_tables_of_their_own(demo_home, demo_desk):
     assert "25P" in surface
     assert "every" not in surface
     assert "2013-04-20" in workbench("chain", "AAPL", "--every", home=demo_home)
+
+
+def test_a_surface_has_dates_without_a_time_of_day(demo_home):
+    text = workbench("chain", "AAPL", "--surface", home=demo_home)
+    assert "2013-04-20" in text
+    assert "00:00:00" not in text
+
+
+def test_json_keeps_every_digit_of_a_figure(demo_home, demo_desk):
+    rows = json.loads(workbench("chain", "AAPL", "--expiries", "--json", home=demo_home))
+    assert_allclose([row["years"] for row in rows], demo_desk.expiries("AAPL")["years"], rtol=1e-14)
+
+
+def test_flags_of_one_kind_are_one_line_and_an_arbitrage_stays_whole():
+    wide = [f"wide: {spread} from bid to ask around {mid}" for spread, mid in ((0.01, 0.015), (1e-3, 2))]
+    trade = "arbitrage: the bid 2 is above 1, the most it can pay; the call is bid at 2, and so on"
+    lines = _flag_lines([wide[0], "", f"stale: quotes of 2021-09-16; {wide[1]}", trade])
+    assert lines == [
+        "arbitrage: the bid 2 is above 1, the most it can pay (1 of 4 quotes)",
+        "stale: quotes of 2021-09-16 (1 of 4 quotes)",
+        "wide: 0.01 from bid to ask around 0.015, and the like (2 of 4 quotes)",
+    ]
+
+
+def test_a_price_of_one_option_waits_for_no_desk():
+    """What it does not need takes most of a second to load."""
+    command = (
+        "import sys; from workbench.cli.main import main\n"
+        "try: main(['price', '100', '105', '0.5', '0.2'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'workbench.desk', 'sqlalchemy', 'duckdb', 'scipy.special'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert run.stdout.rstrip().endswith("[]")
 
 
 def test_an_unknown_chain_names_the_nearest(demo_home):

@@ -1,5 +1,6 @@
 """A chain, its expiries and its surface on a terminal."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,6 +55,8 @@ EXPIRY_COLUMNS = {
     "priced": ("Priced", ",.0f"),
 }
 DEFAULT_STRIKES = 10
+FLAG_BEGINNINGS = ("stale:", "forward ", "spot ", "wide:", "arbitrage:")
+MOST_FLAGS = 6
 
 
 @click.command(cls=DeskCommand)
@@ -121,7 +124,7 @@ def _written_out(frame: "pd.DataFrame", *, as_csv: bool, as_json: bool) -> bool:
         click.echo(frame.to_csv(index=frame.index.name is not None), nl=False)
     elif as_json:
         body = frame.reset_index() if frame.index.name is not None else frame
-        click.echo(body.to_json(orient="records", date_format="iso", indent=2))
+        click.echo(body.to_json(orient="records", date_format="iso", indent=2, double_precision=15))
     return as_csv or as_json
 
 
@@ -177,9 +180,23 @@ def _show_sides(part: "pd.DataFrame", root: str, strikes: int, title: str, note:
     left_out = len(wide) - len(shown)
     more = f"; {left_out} strikes farther out are not shown" if left_out else ""
     show_frame(shown, SIDE_COLUMNS, title=heading, note=note + more)
-    for flag in sorted({text for texts in part["flags"].str.split("; ") for text in texts if text})[:6]:
-        count = int(part["flags"].str.contains(flag, regex=False).sum())
-        console().print(f"{flag} ({count} of {len(part)} quotes)", markup=False, highlight=False)
+    for line in _flag_lines(part["flags"].tolist()):
+        console().print(line, markup=False, highlight=False)
+
+
+def _flag_lines(flags: list[str]) -> list[str]:
+    """Say each kind of flag once, with how many quotes have it; figures differ from quote to quote."""
+    kinds: dict[str, list[str]] = {}
+    for text in flags:
+        # What an arbitrage says may hold semicolons of its own.
+        own = [part for part in text.split("; ") if part.startswith(FLAG_BEGINNINGS)]
+        for part in own:
+            kinds.setdefault(re.sub(r"-?\d[\d.,]*(e-?\d+)?", "#", part), []).append(part)
+    lines = []
+    for found in kinds.values():
+        alike = "" if len(set(found)) == 1 else ", and the like"
+        lines.append(f"{found[0]}{alike} ({len(found)} of {len(flags)} quotes)")
+    return sorted(lines)[:MOST_FLAGS]
 
 
 def _show_expiries(frame: "DeskFrame") -> None:
@@ -202,7 +219,7 @@ def _surface(desk: "Desk", symbol: str, as_of: str | None, *, as_csv: bool, as_j
         return
     body = table * 100
     body.columns = [str(name) for name in body.columns]
-    body.index = [str(name) for name in body.index]
+    body.index = [f"{day:%Y-%m-%d}" for day in table.index]
     body.index.name = "expiry"
     columns = {"expiry": ("Expiry", "")} | {name: (name, ",.1f") for name in body.columns}
     show_frame(body, columns, title=f"{symbol} implied volatility, %, by delta", note=result.note)

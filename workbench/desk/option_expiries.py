@@ -77,5 +77,5 @@ def out_of_the_money(part: pd.DataFrame) -> pd.DataFrame:
     """Return the priced quotes that are out of the money, one a strike, by strike."""
     strike, forward = (part[name].to_numpy(dtype=np.float64) for name in ("strike", "forward"))
     out = np.where(part["right"].eq("C").to_numpy(), strike >= forward, strike < forward)
-    smile = part[out & part["implied_volatility"].notna().to_numpy() & ~np.isnan(forward)]
+    smile: pd.DataFrame = part[out & part["implied_volatility"].notna().to_numpy() & ~np.isnan(forward)]
     return smile.sort_values("strike").drop_duplicates("strike")

@@ -6,7 +6,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_ndtr, ndtr
 
 from workbench.arrays import (
     FloatArray,
@@ -100,7 +99,7 @@ def expected_move(
         if chosen == "one_deviation":
             return np.asarray(spot * deviation + 0.0 * (rate + dividend_yield))[()]
         forward = spot * np.exp((rate - dividend_yield) * years)
-        return np.asarray(2 * forward * (2 * ndtr(deviation / 2) - 1))[()]
+        return np.asarray(2 * forward * (2 * _normal_cdf(deviation / 2) - 1))[()]
     if straddle is None:
         raise PricingInputError("Neither `volatility` nor `straddle` is given; give one of the two.")
     chosen = convention or "straddle"
@@ -112,6 +111,14 @@ def expected_move(
     (price,) = require_non_negative(straddle=straddle)
     require_one_shape(spot=spot, years=years, straddle=price)
     return (_FROM_STRADDLE[chosen] * price + 0.0 * (spot + years))[()]
+
+
+def _normal_cdf(x: FloatArray) -> FloatArray:
+    # Loading it takes longer than pricing an option does, and few ask for a chance.
+    from scipy.special import ndtr
+
+    chance: FloatArray = ndtr(x)
+    return chance
 
 
 def _checked(
@@ -176,7 +183,7 @@ def probability_in_the_money(
     ahead = drift - distance
     with np.errstate(divide="ignore", invalid="ignore"):
         d2 = np.where((ahead == 0) & (deviation == 0), 0.0, ahead / deviation)
-    return np.asarray(ndtr(np.where(calls, d2, -d2)))[()]
+    return np.asarray(_normal_cdf(np.where(calls, d2, -d2)))[()]
 
 
 def probability_of_touching(
@@ -222,11 +229,13 @@ def probability_of_touching(
     >>> probability_of_touching(100, 110, 0.5, 0.25).round(4)
     np.float64(0.5616)
     """
+    from scipy.special import log_ndtr
+
     distance, drift, deviation = _checked(spot, barrier, "barrier", years, volatility, rate, dividend_yield)
     side = np.where(distance >= 0, 1.0, -1.0)
     variance = deviation * deviation
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        ends_beyond = ndtr(side * (drift - distance) / deviation)
+        ends_beyond = _normal_cdf(side * (drift - distance) / deviation)
         # The paths that touch and come back, in logarithms: the factor alone overflows.
         comes_back = np.exp(
             2 * drift * distance / variance + log_ndtr(-side * (distance + drift) / deviation)
