@@ -12,7 +12,7 @@ from workbench.pricing import dividend_rows as engine
 from workbench.pricing.binomial import binomial_price
 from workbench.pricing.black_scholes import black_scholes_price
 from workbench.pricing.dividends import GREEKS, dividend_greeks, dividend_price, dividend_value
-from workbench.pricing.greeks import black_scholes_greeks
+from workbench.pricing.greeks import TRADER_UNITS, black_scholes_greeks
 
 SIDES = [[True], [False]]
 MODELS = ("spot", "escrowed")
@@ -293,6 +293,14 @@ def test_greeks_are_differences_of_prices(model):
     for name, difference in differences.items():
         scale = np.abs(difference).max()
         assert_allclose(greeks[name], difference, atol=4e-3 * scale, err_msg=name)
+
+
+def test_traders_units_are_per_day_per_point_and_per_cent():
+    case = {"rate": 0.03, "dividends": [(0.4, 2)], "dividend_model": "spot", "greeks": GREEKS}
+    natural = dividend_greeks(100, 95, 0.8, 0.25, **case)
+    trader = dividend_greeks(100, 95, 0.8, 0.25, units="trader", **case)
+    for name in GREEKS:
+        assert trader[name] == pytest.approx(natural[name] * TRADER_UNITS.get(name, 1.0), rel=1e-12)
 
 
 def test_an_option_to_be_exercised_now_moves_with_the_share_alone():

@@ -21,7 +21,7 @@ from workbench.pricing.dividend_rows import (
     solve,
 )  # fmt: skip
 from workbench.pricing.european import names_of
-from workbench.pricing.greeks import FIRST_GREEKS
+from workbench.pricing.greeks import FIRST_GREEKS, Units, factors_of
 from workbench.pricing.greeks import GREEKS as EUROPEAN_GREEKS
 
 GREEKS = ("price", "delta", "gamma", "vega", "theta", "rho", "phi", "vanna", "vomma")
@@ -53,6 +53,7 @@ def dividend_greeks(
     accuracy: str = "accurate",
     american: ArrayLike = True,
     greeks: Iterable[str] | None = None,
+    units: Units = "natural",
 ) -> dict[str, FloatArray]:
     """Compute sensitivities of options on a share that pays cash dividends.
 
@@ -61,14 +62,17 @@ def dividend_greeks(
     spot, strike, years, volatility, rate, dividend_yield, is_call : array_like
     dividends, dividend_model, accuracy, american
         As in `dividend_price`.
-    greeks : iterable of str, optional
-        Any of `GREEKS`; without it delta, gamma, vega, theta, rho.
+    greeks : names, optional
+        Any of price, delta, gamma, vega, theta, rho, phi, vanna, vomma; without it delta, gamma, vega,
+        theta, rho.
+    units : {"natural", "trader"}
+        As in `black_scholes_greeks`.
 
     Returns
     -------
     dict of str to ndarray, in the broadcast shape
-        In natural units: per 1.00 of spot, volatility, rate or yield; theta per year, calendar time running
-        forward towards fixed ex-dates. The dividends stay as they are while the others move.
+        Theta is by calendar time running forward towards fixed ex-dates. The dividends stay as they are while
+        the others move. A missing input (NaN) gives NaN.
 
     Raises
     ------
@@ -81,6 +85,7 @@ def dividend_greeks(
     are differences of whole prices, on grids that are held still so that their errors cancel.
     """
     names = names_of(greeks, GREEKS, FIRST_GREEKS, _ABSENT)
+    factors = factors_of(units)
     request = dividend_rows(
         spot,
         strike,
@@ -99,7 +104,7 @@ def dividend_greeks(
     if request.places.size:
         found = _greeks_of(request, set(names))
         for name in names:
-            results[name][request.places] = found[name]
+            results[name][request.places] = found[name] * factors.get(name, 1.0)
     wrap = request.labels.wrap
     return {name: wrap(result.reshape(request.shape), name) for name, result in results.items()}
 

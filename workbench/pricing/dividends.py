@@ -9,7 +9,6 @@ Both models agree on the forward and differ in what is random, by percents of th
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -106,8 +105,8 @@ def dividend_price(
     Finite differences in log spot on a grid for each stretch of time between dividends: Crank and
     Nicolson's scheme, fitted so that shares and money grow as they should, with time steps that grow with
     the square of the time since the stretch's end, begun with Rannacher's implicit halves; kinks enter as
-    means over cells; early exercise is exact at each
-    step (Brennan and Schwartz); prices are extrapolated from two grids.
+    means over cells; early exercise is exact at each step (Brennan and Schwartz); prices are extrapolated
+    from two grids.
 
     References
     ----------
@@ -140,7 +139,20 @@ def dividend_price(
     return prices
 
 
-def dividend_value(*arguments: ArrayLike, **options: Any) -> DividendValue:
+def dividend_value(
+    spot: ArrayLike,
+    strike: ArrayLike,
+    years: ArrayLike,
+    volatility: ArrayLike,
+    *,
+    rate: ArrayLike = 0.0,
+    dividend_yield: ArrayLike = 0.0,
+    is_call: ArrayLike = True,
+    dividends: Dividends | None,
+    dividend_model: str | None,
+    accuracy: str = "accurate",
+    american: ArrayLike = True,
+) -> DividendValue:
     """Price as `dividend_price` does, with the model's name and the dividends beside the price.
 
     Parameters and errors are those of `dividend_price`.
@@ -148,10 +160,26 @@ def dividend_value(*arguments: ArrayLike, **options: Any) -> DividendValue:
     Returns
     -------
     DividendValue
+
+    Examples
+    --------
+    >>> dividend_value(100, 100, 1, 0.3, dividends=[(2.0, 4), (0.5, 4)], dividend_model="spot").dividends
+    ((0.5, 4.0), (2.0, 4.0))
     """
-    # An iterator of dividends would be empty when read a second time.
-    options["dividends"] = list(options["dividends"]) if options.get("dividends") is not None else None
-    price = dividend_price(*arguments, **options)
-    times, amounts = require_dividends(options["dividends"])
+    model = require_dividend_model(dividend_model)
+    times, amounts = require_dividends(dividends)
     pairs = tuple(zip(times.tolist(), amounts.tolist(), strict=True))
-    return DividendValue(price, str(options["dividend_model"]), pairs)
+    price = dividend_price(
+        spot,
+        strike,
+        years,
+        volatility,
+        rate=rate,
+        dividend_yield=dividend_yield,
+        is_call=is_call,
+        dividends=pairs,
+        dividend_model=model,
+        accuracy=accuracy,
+        american=american,
+    )
+    return DividendValue(price, model, pairs)
