@@ -1,5 +1,6 @@
 """American options with a continuous yield, by the integral equation of their exercise boundary."""
 
+import math
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, Literal
@@ -32,6 +33,7 @@ _SCHEMES = ((8, 8, 16), (12, 16, 24), (24, 40, 48))
 # Steps, points of the integrals at each and of the premium's.
 _TWO_BOUNDARIES = {"accurate": (48, 24, 32), "fast": (24, 16, 32)}
 _ROWS_WORTH_A_THREAD = 512
+_NUMBERS = ("spot", "strike", "years", "volatility", "rate", "dividend_yield")
 
 AMERICAN_GREEKS = (
     "price", "delta", "gamma", "vega", "theta", "rho", "phi", "vanna", "vomma", "dual_delta", "dual_gamma",
@@ -103,18 +105,39 @@ def checked_rows(
     if accuracy not in {"accurate", "fast"}:
         raise PricingInputError(f"`accuracy` is {accuracy!r}; give 'accurate' or 'fast'.")
     labels = labels_of(**arguments)
+    single = _one_row(arguments)
+    if single is not None:
+        return *single, (), labels
     values = labels.values
     numbers = require_positive(spot=values["spot"], strike=values["strike"])
     numbers += require_non_negative(years=values["years"], volatility=values["volatility"])
     numbers += require_finite(rate=values["rate"], dividend_yield=values["dividend_yield"])
     (is_call,) = require_flags(is_call=values["is_call"])
-    names = ("spot", "strike", "years", "volatility", "rate", "dividend_yield")
-    require_one_shape(**dict(zip(names, numbers, strict=True)), is_call=is_call)
+    require_one_shape(**dict(zip(_NUMBERS, numbers, strict=True)), is_call=is_call)
     shape = np.broadcast_shapes(is_call.shape, *(array.shape for array in numbers))
     # Copied, since compiled code takes an array that cannot be written for another type.
     rows = [np.array(np.broadcast_to(array, shape), order="C").reshape(-1) for array in numbers]
     calls = np.array(np.broadcast_to(is_call, shape), order="C").reshape(-1)
     return rows, calls, shape, labels
+
+
+def _one_row(arguments: dict[str, Any]) -> tuple[list[FloatArray], BoolArray] | None:
+    """Lay out seven plain values that can be used; None for all else, which is looked at in turn.
+
+    One option must not wait for checks that are made for a million.
+    """
+    is_call = arguments["is_call"]
+    numbers = [arguments[name] for name in _NUMBERS]
+    if type(is_call) is not bool or not all(
+        isinstance(number, float) or (type(number) is int and abs(number) < 2**53) for number in numbers
+    ):
+        return None
+    spot, strike, years, volatility = numbers[:4]
+    usable = spot > 0 and strike > 0 and years >= 0 and volatility >= 0
+    if not usable or not all(map(math.isfinite, numbers)):
+        return None
+    block = np.array(numbers, dtype=np.float64)
+    return [block[k : k + 1] for k in range(len(numbers))], np.array([is_call])
 
 
 def american_price(
@@ -196,17 +219,12 @@ def american_price(
     price_rows(spots, strikes, times, volatilities, rates, yields, calls, accuracy, out)
     # The European price is the floor by its own formula, to the last digit: it is the price where early
     # exercise never pays.
-    european = black_scholes_price(
-        spots, strikes, times, volatilities, rate=rates, dividend_yield=yields, is_call=calls
-    )
-    np.maximum(out, european, out=out)
-    price: FloatArray = labels.wrap(out.reshape(shape))
+    price: FloatArray = labels.wrap(np.maximum(out.reshape(shape), black_scholes_price(**labels.values)))
     return price
 
 
 def _named(*values: ArrayLike) -> dict[str, Any]:
-    names = ("spot", "strike", "years", "volatility", "rate", "dividend_yield", "is_call")
-    return dict(zip(names, values, strict=True))
+    return dict(zip((*_NUMBERS, "is_call"), values, strict=True))
 
 
 def _has_cash(dividends: Dividends | None, dividend_model: str | None) -> bool:
@@ -288,7 +306,7 @@ def american_greeks(
     }
     names = names_of(greeks, AMERICAN_GREEKS, FIRST_GREEKS, absent)
     rows, calls, shape, labels = checked_rows(arguments, accuracy)
-    computed = greek_rows(rows, calls, with_vomma="vomma" in names)
+    computed = greek_rows(rows, calls, accuracy, with_vomma="vomma" in names)
     moneyness = rows[0] / rows[1]
     if "dual_delta" in names:
         computed["dual_delta"] = computed["price"] / rows[1] - moneyness * computed["delta"]
@@ -299,7 +317,9 @@ def american_greeks(
     }
 
 
-def greek_rows(rows: list[FloatArray], is_call: BoolArray, *, with_vomma: bool) -> dict[str, FloatArray]:
+def greek_rows(
+    rows: list[FloatArray], is_call: BoolArray, accuracy: Accuracy, *, with_vomma: bool
+) -> dict[str, FloatArray]:
     """Compute price and Greeks in natural units of rows that have been checked.
 
     Parameters
@@ -307,6 +327,7 @@ def greek_rows(rows: list[FloatArray], is_call: BoolArray, *, with_vomma: bool) 
     rows : list of ndarray
         Spot, strike, years, volatility, rate and yield, as `checked_rows` gives them.
     is_call : ndarray of bool
+    accuracy : {"accurate", "fast"}
     with_vomma : bool
         It costs two solutions more; without it its place holds zeros.
 
@@ -320,10 +341,10 @@ def greek_rows(rows: list[FloatArray], is_call: BoolArray, *, with_vomma: bool) 
 
     out = np.zeros((len(_COMPUTED), is_call.size))
     kinds = np.zeros(is_call.size, np.int64)
-    _, usual, fine = _tables()
-    double = two_boundary_tables(*_TWO_BOUNDARIES["accurate"])
+    double = two_boundary_tables(*_TWO_BOUNDARIES[accuracy])
     in_chunks(
-        greek_chunk, is_call.size, *rows, is_call, usual, fine, double, with_vomma, kinds, out,
+        greek_chunk, is_call.size, *rows, is_call, accuracy == "accurate", *_tables(), double, with_vomma,
+        kinds, out,
         least=_ROWS_WORTH_A_THREAD // 2, multiple=1,
     )  # fmt: skip
     computed = dict(zip(_COMPUTED, out, strict=True))

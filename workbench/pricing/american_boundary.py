@@ -243,7 +243,7 @@ def assemble(
             if plain:
                 boundary = exp(log_limit - here[m])
                 left, right = out[END_N + m], out[END_D + m] * boundary
-                by_n = 1.0 / max(max(left, abs(right)), 1e-30)
+                by_n = 1.0 / max(left, abs(right), 1e-30)
                 by_d = by_n * boundary
                 own, error = right * by_n, (right - left) * by_n
             out[_ERROR + m] = error

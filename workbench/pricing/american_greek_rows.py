@@ -26,7 +26,9 @@ from workbench.pricing.american_rows import (
     CERTAIN,
     NEVER,
     ONE_BOUNDARY,
+    QUICK_UP_TO,
     TWO_BOUNDARIES,
+    USUAL_UP_TO,
     as_put,
     difficulty,
     row_kind,
@@ -37,8 +39,7 @@ from workbench.pricing.kernels import compiled
 VOMMA = RESULTS
 ROWS = RESULTS + 1
 _STEPS = 24
-_TOLERANCE = 1e-6  # of the last step; what is left is its square
-_USUAL_UP_TO = 8.0
+_TOLERANCE = 1e-4  # of the last step; what is left is its square
 _NUDGE = 1e-3  # of the volatility, for vomma
 # For two boundaries every parameter is moved and the boundaries are followed again.
 _MOVE = 2e-3
@@ -56,8 +57,7 @@ def one_boundary_terms(
     work: FloatArray,
     results: FloatArray,
 ) -> None:
-    """Fill price and Greeks but vomma of a put with one boundary."""
-    guess_boundary(years, volatility, rate, dividend_yield, tables[0], h)
+    """Fill price and Greeks but vomma of a put with one boundary, which is sought from `h`."""
     solve_boundary(years, volatility, rate, dividend_yield, tables, h, work, _STEPS, _TOLERANCE)
     n = tables[3].shape[0]
     if math.log(spot / limit_at_expiry(rate, dividend_yield)) + h[n - 1] <= 0.0:
@@ -114,12 +114,12 @@ def two_boundary_terms(
     two_boundary_put(spot, years, volatility - e, rate, dividend_yield, tables, middle, square, work, down)
     results[VEGA], results[VANNA] = (up[0] - down[0]) / (2.0 * e), (up[1] - down[1]) / (2.0 * e)
     results[VOMMA] = (up[0] - 2.0 * here[0] + down[0]) / (e * e)
-    # A move must leave the yield below the rate and the rate below zero.
-    e = min(_MOVE, 0.25 * (rate - dividend_yield), -0.25 * rate)
+    # Both boundaries go by the share that the rate has of the yield, so a move is small beside either.
+    e = min(_MOVE, 0.05 * (rate - dividend_yield), -0.05 * rate)
     two_boundary_put(spot, years, volatility, rate + e, dividend_yield, tables, middle, square, work, up)
     two_boundary_put(spot, years, volatility, rate - e, dividend_yield, tables, middle, square, work, down)
     results[RHO] = (up[0] - down[0]) / (2.0 * e)
-    e = min(_MOVE, 0.25 * (rate - dividend_yield))
+    e = min(_MOVE, 0.05 * (rate - dividend_yield))
     two_boundary_put(spot, years, volatility, rate, dividend_yield + e, tables, middle, square, work, up)
     two_boundary_put(spot, years, volatility, rate, dividend_yield - e, tables, middle, square, work, down)
     results[PHI] = (up[0] - down[0]) / (2.0 * e)
@@ -167,6 +167,8 @@ def greek_chunk(
     rate: FloatArray,
     dividend_yield: FloatArray,
     is_call: BoolArray,
+    accurate: bool,
+    quick: tuple[FloatArray, ...],
     usual: tuple[FloatArray, ...],
     fine: tuple[FloatArray, ...],
     double: tuple[FloatArray, ...],
@@ -191,7 +193,11 @@ def greek_chunk(
         if kind == CERTAIN:
             certain_terms(moneyness, t, r, q, results)
         elif kind == ONE_BOUNDARY:
-            tables = fine if difficulty(t, v, r, q) > _USUAL_UP_TO else usual
+            hard = difficulty(t, v, r, q)
+            tables = fine if hard > USUAL_UP_TO else usual
+            if not accurate and hard < QUICK_UP_TO:
+                tables = quick
+            guess_boundary(t, v, r, q, tables[0], h)
             one_boundary_terms(moneyness, t, v, r, q, tables, h, work, results)
             if with_vomma and results[GAMMA] != 0.0:
                 e = _NUDGE * v

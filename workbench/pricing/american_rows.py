@@ -15,7 +15,7 @@ _LEAST_MONEYNESS, _MOST_MONEYNESS = 1e-100, 1e100
 _NO_DEVIATION = 1e-12  # of volatility times root of time: less is none
 
 # Difficulties up to which the schemes serve, measured against finer ones on random options.
-_QUICK_UP_TO, _USUAL_UP_TO, _BEND = 4.0, 6.5, 3.0
+QUICK_UP_TO, USUAL_UP_TO, _BEND = 4.0, 6.5, 3.0
 _STEPS = 8
 _TOLERANCE = 1e-3  # of the last step: Newton's method squares it, and the price sees little of that
 
@@ -72,9 +72,9 @@ def one_boundary_put(
     """
     hard = difficulty(years, volatility, rate, dividend_yield)
     tables = usual
-    if not accurate and hard < _QUICK_UP_TO:
+    if not accurate and hard < QUICK_UP_TO:
         tables = quick
-    if hard > (_USUAL_UP_TO if accurate else 2.5 * _USUAL_UP_TO):
+    if hard > (USUAL_UP_TO if accurate else 2.5 * USUAL_UP_TO):
         tables = fine
     # Rows that differ in spot or strike alone, as in a grid of spots, have one boundary.
     known = solved[0] == years and solved[1] == volatility and solved[2] == rate
@@ -82,7 +82,7 @@ def one_boundary_put(
         if solved[4] == fine[3].shape[0]:
             tables = fine
     else:
-        tolerance = _TOLERANCE if accurate else 10.0 * _TOLERANCE
+        tolerance = _TOLERANCE if accurate else 20.0 * _TOLERANCE
         guess_boundary(years, volatility, rate, dividend_yield, tables[0], h)
         change = solve_boundary(years, volatility, rate, dividend_yield, tables, h, work, _STEPS, tolerance)
         if not change < tolerance:
