@@ -46,6 +46,10 @@ PRICING = {
     "implied_volatility": ["price", "spot", "strike", "years", "rate", "dividend_yield", "is_call", "model"],
     "american_price": [*OPTION, *DIVIDENDS],
     "american_greeks": [*OPTION, *DIVIDENDS, *CHOICE],
+    "dividend_price": [*OPTION, *DIVIDENDS, "american"],
+    "dividend_value": [*OPTION, *DIVIDENDS, "american"],
+    "dividend_greeks": [*OPTION, *DIVIDENDS, "american", *CHOICE],
+    "binomial_price": [*OPTION, "american", "steps", "tree"],
 }
 
 

@@ -2,9 +2,11 @@
 
 from workbench.pricing.american import american_greeks, american_price
 from workbench.pricing.bachelier import bachelier_greeks, bachelier_price
+from workbench.pricing.binomial import binomial_price
 from workbench.pricing.black76 import black76_greeks, black76_price
 from workbench.pricing.black_scholes import black_scholes_price
 from workbench.pricing.bounds import QUOTE_CODES, quote_bounds
+from workbench.pricing.dividends import DividendValue, dividend_greeks, dividend_price, dividend_value
 from workbench.pricing.exercise_boundary import ExerciseBoundary, exercise_boundary
 from workbench.pricing.greeks import black_scholes_greeks
 from workbench.pricing.implied_volatility import ImpliedVolatility, implied_volatility
@@ -31,6 +33,7 @@ __all__ = [
     "STRUCTURES",
     "SUMMARY_UNITS",
     "Capital",
+    "DividendValue",
     "ExerciseBoundary",
     "Extremes",
     "ImpliedVolatility",
@@ -40,6 +43,7 @@ __all__ = [
     "american_price",
     "bachelier_greeks",
     "bachelier_price",
+    "binomial_price",
     "black76_greeks",
     "black76_price",
     "black_scholes_greeks",
@@ -47,6 +51,9 @@ __all__ = [
     "break_evens",
     "build_structure",
     "capital_needed",
+    "dividend_greeks",
+    "dividend_price",
+    "dividend_value",
     "exercise_boundary",
     "expected_move",
     "extremes",

@@ -30,7 +30,7 @@ GRIDS = {"accurate": (384, 96), "fast": (192, 48)}
 _GROUPS_PER_THREAD = 4
 _MOST_DEVIATION = 10.0
 # Volatility times root of time above which the fast grid would be too coarse, and gives way to the other.
-_MOST_FOR_FAST = 1.0
+_MOST_FOR_FAST = 0.8
 
 # Columns of the rows in the order of `dividend_grid`, which is imported on first use.
 SPOT, STRIKE, YEARS, VOLATILITY, RATE, YIELD, SIGN, AMERICAN, REACH, DRIFT = range(10)
