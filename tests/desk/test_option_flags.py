@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from workbench.desk.option_quotes import adjusted_rows
+from workbench.desk.option_spot import crossing
 from workbench.errors import UnknownSymbolError
 from workbench.pricing import black_scholes_price
 
@@ -53,6 +54,56 @@ def test_a_stale_spot_is_said_and_proves_no_arbitrage(desk, stated, side):
     unpriced = found[found["status"].ne("ok")]
     assert len(unpriced)
     assert unpriced["status"].str.startswith("below_intrinsic: the middle").all()
+
+
+def bar(close):
+    return pd.DataFrame({"symbol": ["ABC"], "time": [DAY], "open": [close], "high": [close], "low": [close],
+                         "close": [close], "volume": [1e6]})  # fmt: skip
+
+
+@pytest.mark.parametrize("ratio", [7.0, 1 / 7, 2.0, 1.5, 1 / 10])
+def test_a_bar_that_was_adjusted_for_a_split_prices_nothing(desk, ratio):
+    """Strikes are what they were on the day; a close in the shares of after a split is of another share."""
+    desk.load(quotes().drop(columns="underlying_close"), kind="chain", source="modelled for a test")
+    desk.load_bars(bar(100.0 / ratio), source="adjusted by somebody")
+    found = desk.chain("ABC", DAY)
+    said = f"missing_spot: the desk's bar says {100 / ratio:g}, and calls and puts cost the same near 100"
+    assert found["status"].str.startswith(said).all()
+    assert found["implied_volatility"].isna().all()
+    assert found["flags"].eq("").all()
+
+
+def test_a_price_of_the_file_from_before_a_split_prices_nothing(desk):
+    desk.load(quotes(stated=700.0), kind="chain", source="modelled for a test")
+    assert desk.chain("ABC", DAY)["status"].str.startswith("missing_spot: the file says 700").all()
+
+
+def test_european_options_tell_their_own_spot_where_the_files_cannot_be(desk):
+    desk.load(quotes("SPX", root="SPXW", stated=700.0), kind="chain", source="modelled for a test")
+    found = desk.chain("SPX", DAY)
+    assert found["status"].eq("ok").all()
+    np.testing.assert_allclose(found["spot"], 100, atol=0.05)
+    assert found["flags"].str.startswith("spot told by the nearest forward").all()
+
+
+def test_a_volatility_index_may_lie_far_from_its_forwards(desk):
+    desk.load(quotes("VIX", stated=70.0, tick=0.01), kind="chain", source="modelled for a test")
+    found = desk.chain("VIX", DAY)
+    assert found["spot"].eq(70).all()
+    assert found["flags"].eq("").all()
+
+
+def test_where_calls_and_puts_cross_is_the_forward():
+    frame = pd.DataFrame(
+        {
+            "settles": pd.Timestamp(EXPIRY, tz="UTC"), "root": "ABC", "years": YEARS,
+            "strike": [95.0, 95, 100, 100, 105, 105], "right": list("CPCPCP"),
+            "bid": [7.0, 1.0, 3.0, 2.0, 0.0, 4.0], "ask": [7.2, 1.2, 3.2, 2.2, 0.1, 4.2],
+        }
+    )  # fmt: skip
+    assert crossing(frame) == pytest.approx(101.0)
+    assert np.isnan(crossing(frame[frame["right"].eq("C")]))
+    assert np.isnan(crossing(frame.assign(years=0.0)))
 
 
 def test_spots_of_moments_apart_prove_no_arbitrage(desk):

@@ -19,8 +19,8 @@ CHAIN_COLUMNS = [
 ]  # fmt: skip
 # What a sentence about a row may need.
 _EXPLAINED = [
-    "underlying", "root", "quoted_on", "right", "strike", "years", "bid", "ask", "mid", "spot", "rate",
-    "dividend_yield", "model",
+    "underlying", "root", "quoted_on", "right", "strike", "years", "bid", "ask", "mid", "spot", "spot_note",
+    "rate", "dividend_yield", "model",
 ]  # fmt: skip
 
 
@@ -93,8 +93,12 @@ def _unusable(frame: pd.DataFrame, adjusted: np.ndarray) -> np.ndarray:
     say(
         frame["spot"].isna().to_numpy(),
         lambda row: (
-            f"missing_spot: neither the quotes nor the desk's bars tell the price of {row.underlying} on "
-            f"{row.quoted_on:%Y-%m-%d}"
+            "missing_spot: "
+            + (
+                row.spot_note
+                or f"neither the quotes nor the desk's bars tell the price of {row.underlying} on "
+                f"{row.quoted_on:%Y-%m-%d}"
+            )
         ),
     )
     return status

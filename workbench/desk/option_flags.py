@@ -7,6 +7,7 @@ import pandas as pd
 
 from workbench.arrays import BoolArray, FloatArray
 from workbench.desk.option_quotes import adjusted_rows
+from workbench.desk.option_spot import NOT_HELD
 from workbench.pricing import quote_bounds
 
 # Bid and ask this far apart, as a share of their middle, tell little.
@@ -15,8 +16,6 @@ WIDE = 0.5
 # that are dear to borrow.
 APART, APART_A_YEAR = 0.02, 0.15
 SPOT_FLAGS = {"bar": "spot of the desk's bar", "parity": "spot told by the nearest forward"}
-# Nobody can hold a volatility index until the expiry, so its forwards are prices of their own.
-_NOT_HELD = ("VIX",)
 
 
 def flags_of(frame: pd.DataFrame) -> np.ndarray:
@@ -37,9 +36,12 @@ def flags_of(frame: pd.DataFrame) -> np.ndarray:
     day = f"{frame['quoted_on'].iloc[0]:%Y-%m-%d}"
     add(frame["stale"].to_numpy(), lambda at: f"stale: quotes of {day}")
     adjusted = adjusted_rows(frame)
-    assumed = (frame["carry"].eq("assumed") & frame["years"].gt(0)).to_numpy() & ~adjusted
+    assumed = frame["carry"].eq("assumed") & frame["years"].gt(0) & frame["spot"].notna()
     notes = frame["carry_note"].to_numpy()
-    add(assumed, lambda at: f"forward assumed, by the desk's dividend yield: {notes[at]}")
+    add(
+        assumed.to_numpy() & ~adjusted,
+        lambda at: f"forward assumed, by the desk's dividend yield: {notes[at]}",
+    )
     sources = frame["spot_source"].map(SPOT_FLAGS).to_numpy(dtype=object)
     add(pd.notna(sources) & frame["spot"].notna().to_numpy(), lambda at: str(sources[at]))
     away = _away(frame)
@@ -64,7 +66,7 @@ def _away(frame: pd.DataFrame) -> FloatArray:
 
 def _is_apart(frame: pd.DataFrame, away: FloatArray) -> BoolArray:
     """Say where spot and forward cannot both be of one moment."""
-    told = frame["carry"].eq("parity") & ~frame["underlying"].isin(_NOT_HELD)
+    told = frame["carry"].eq("parity") & ~frame["underlying"].isin(NOT_HELD)
     with np.errstate(invalid="ignore"):
         far = np.abs(np.log1p(away)) > APART + APART_A_YEAR * frame["years"].to_numpy()
     return told.to_numpy() & far

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.desk.clock import AsOf
+from workbench.desk.option_spot import add_spot
 from workbench.errors import MissingDataError, UnknownSymbolError
 from workbench.market.calendars import exchange_zone, session_closes, settlement_instants
 from workbench.market.instruments import underlying_of_root
@@ -16,7 +17,6 @@ from workbench.store import Lake
 
 NANOSECONDS_PER_YEAR = 365 * 86_400 * 10**9
 MINI = 10
-NEAR_THE_CLOSE = pd.Timedelta(minutes=30)
 # How far back the newest quotes are looked for, step by step: most chains are of the last days, and looking
 # there alone spares every older file.
 _LOOKBACKS = (pd.Timedelta(days=5), pd.Timedelta(days=60), None)
@@ -48,8 +48,8 @@ def last_snapshot(
     DataFrame
         The columns of `schemas.OPTION_QUOTES`, and ``root``, ``settlement`` (AM, PM), ``settles`` (instant),
         ``years`` (from the quote to the settlement, ACT/365), ``days`` (calendar days from the quote's date
-        to the expiry), ``quoted_on`` (session date), ``spot``, ``spot_source``, ``stale`` (of a session
-        before that of `as_of`), in the order settlement, root, strike, right.
+        to the expiry), ``quoted_on`` (session date), ``stale`` (of a session before that of `as_of`), and
+        what `option_spot.add_spot` adds, in the order settlement, root, strike, right.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def _with_terms(
     quotes["quoted_on"] = day
     quotes["days"] = (quotes["expiry"] - quotes["quoted_on"]).dt.days
     quotes["stale"] = quotes["quoted_on"].dt.date < as_of.session
-    _add_spot(quotes, close, session_closes(calendar, [day])[0])
+    add_spot(quotes, close, session_closes(calendar, [day])[0])
     return quotes.sort_values(["settles", "root", "strike", "right"], ignore_index=True)
 
 
@@ -136,7 +136,8 @@ def _newest_times(
             columns=["underlying", "time"],
             where={"underlying": left},
         )
-        newest |= times.groupby("underlying")["time"].max().to_dict()
+        last = times.groupby("underlying")["time"].max()
+        newest |= {str(name): pd.Timestamp(time) for name, time in last.items()}
     return newest
 
 
@@ -156,16 +157,6 @@ def _closes_on(
     stamp = day.tz_localize("UTC")
     bars = lake.read("daily_bars", symbols=symbols, start=stamp, end=stamp, known_at=known_at)
     return dict(zip(bars["symbol"], bars["close"].astype("float64"), strict=True))
-
-
-def _add_spot(quotes: pd.DataFrame, close: float, known: pd.Timestamp) -> None:
-    """Add the underlying's price at the quotes, in place: the quotes' own, else the session's raw close."""
-    own = quotes["underlying_price"].to_numpy(dtype=np.float64)
-    own = np.where(own > 0, own, np.nan)
-    # A quote of the morning was not made with the close.
-    near = (quotes["time"] >= known - NEAR_THE_CLOSE).to_numpy()
-    quotes["spot"] = np.where(np.isnan(own), np.where(near, close, np.nan), own)
-    quotes["spot_source"] = np.where(np.isnan(own), "bar", "quote")
 
 
 def is_adjusted(root: str, underlying: str, multiplier: float) -> bool:
