@@ -397,27 +397,31 @@ def price_groups(
     groups: IntArray,
     counts: IntArray,
     sizes: IntArray,
+    lives: FloatArray,
     times: FloatArray,
     amounts: FloatArray,
     escrowed: bool,
     out: FloatArray,
 ) -> None:
-    """Price groups `start` to `stop`: each sixteen numbers of rows, with its dividends and size of grid."""
+    """Price groups `start` to `stop`: each sixteen numbers of rows, with what they share.
+
+    That is their count of dividends, nodes and steps of the grid, and between which years they all end: the
+    steps of a stretch follow from these alone, so that a price does not depend on its company.
+    """
     packed = np.empty((LANES, COLUMNS))
     found = np.empty((LANES, 3))
     taken = np.empty(times.size + 1, np.int64)
     for group in range(start, stop):
         count, nodes, steps = counts[group], sizes[group, 0], sizes[group, 1]
+        shortest, longest = lives[group, 0], lives[group, 1]
         for lane in range(LANES):
             packed[lane] = rows[groups[group, lane]]
         for stretch in range(count + 1):
-            most = 0.0
-            for lane in range(LANES):
-                begin = times[stretch - 1] if stretch > 0 else 0.0
-                end = times[stretch] if stretch < count else packed[lane, YEARS]
-                most = max(most, (end - begin) / max(packed[lane, YEARS], 1e-300))
+            begin = times[stretch - 1] if stretch > 0 else 0.0
+            end = times[stretch] if stretch < count else longest
+            share = min((end - begin) / shortest, 1.0)
             # Shorter stretches need fewer steps; an even number, so that the coarse grid takes half.
-            taken[stretch] = max(math.ceil(steps * math.sqrt(most) / 4), 2) * 4
+            taken[stretch] = max(math.ceil(steps * math.sqrt(share) / 4), 2) * 4
         for level in range(2):
             if level == 1:
                 taken[: count + 1] //= 2

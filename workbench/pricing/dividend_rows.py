@@ -1,5 +1,6 @@
 """Options with cash dividends as rows for the grid: checked, put into groups, and solved."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -29,6 +30,8 @@ Dividends = Iterable[tuple[float, float]]
 GRIDS = {"accurate": (384, 96), "fast": (192, 48)}
 _GROUPS_PER_THREAD = 4
 _MOST_DEVIATION = 10.0
+# Lives that differ by less than this factor, counted from its powers, take the same steps.
+_ALIKE, _LEAST_YEARS = 1.1, 1e-9
 # Volatility times root of time above which the fast grid would be too coarse, and gives way to the other.
 _MOST_FOR_FAST = 0.8
 
@@ -218,27 +221,29 @@ def solve(rows: FloatArray, request: DividendRows) -> tuple[FloatArray, FloatArr
     from workbench.pricing.kernels import in_chunks
     from workbench.pricing.lanes import LANES
 
-    # Rows of one group go through the same stretches of time, as alike in length as can be.
+    # Rows of one group go through the same stretches of time, in as many steps each.
     counts = np.searchsorted(request.times, rows[:, YEARS], side="right")
     sizes = np.array([GRIDS["fast"], GRIDS["accurate"]])
     wide = rows[:, REACH] * np.sqrt(rows[:, YEARS]) > _MOST_FOR_FAST
     grids = np.where(wide | (request.accuracy == "accurate"), 1, 0)
-    order = np.lexsort((rows[:, YEARS], counts, grids))
-    groups, count_of, size_of = [], [], []
-    for grid, count in np.unique(np.column_stack([grids, counts]), axis=0):
-        members = order[(counts[order] == count) & (grids[order] == grid)]
+    spans = np.floor(np.log(np.maximum(rows[:, YEARS], _LEAST_YEARS)) / math.log(_ALIKE)).astype(np.intp)
+    kinds, kind_of = np.unique(np.column_stack([grids, counts, spans]), axis=0, return_inverse=True)
+    groups, kind_of_group = [], []
+    for kind in range(len(kinds)):
+        members = np.flatnonzero(kind_of.reshape(-1) == kind)
         members = np.concatenate([members, np.repeat(members[-1:], -members.size % LANES)])
         groups.append(members.reshape(-1, LANES))
-        count_of.append(np.full(members.size // LANES, count))
-        size_of.append(np.tile(sizes[grid], (members.size // LANES, 1)))
+        kind_of_group += [kind] * len(groups[-1])
+    shared = kinds[kind_of_group]
     found = np.empty((len(rows), 6))
     in_chunks(
         price_groups,
-        sum(map(len, groups)),
+        len(shared),
         rows,
         np.concatenate(groups),
-        np.concatenate(count_of),
-        np.concatenate(size_of),
+        np.ascontiguousarray(shared[:, 1]),
+        sizes[shared[:, 0]],
+        _ALIKE ** (shared[:, 2:] + np.array([0.0, 1.0])),
         request.times,
         request.amounts,
         request.escrowed,
