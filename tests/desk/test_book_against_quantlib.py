@@ -35,28 +35,32 @@ NOW = datetime(2013, 3, 1, 21, tzinfo=UTC)
 
 
 class Option:
-    """One option of the book, priced by QuantLib's Black formula on the forward."""
+    """One option of the book, priced by QuantLib's Black formula on the forward that the chain tells.
 
-    def __init__(self, symbol: str, mid: float) -> None:
+    The quotes say European. Their middles are whole ticks, so calls and puts tell a forward some cents beside
+    the one that they were modelled with.
+    """
+
+    def __init__(self, symbol: str, mid: float, forward: float) -> None:
         self.strike = int(symbol[13:]) / 1000
         self.right = ql.Option.Call if symbol[12] == "C" else ql.Option.Put
         self.years = (LAST_TRADES[symbol[6:12]] - NOW).total_seconds() / (365 * 86400)
         self.spot = CLOSES[symbol[:6].strip()][TODAY.isoformat()]
         self.discount = math.exp(-RATE * self.years)
+        self.forward = forward
         deviation = ql.blackFormulaImpliedStdDev(
-            self.right, self.strike, self.spot / self.discount, mid, self.discount, 0.0, 0.1, 1e-14, 200
+            self.right, self.strike, forward, mid, self.discount, 0.0, 0.1, 1e-14, 200
         )
         self.volatility = deviation / math.sqrt(self.years)
 
     def value(self, move: float = 0.0, points: float = 0.0) -> float:
         deviation = max(self.volatility + points, 1e-4) * math.sqrt(self.years)
-        forward = self.spot * (1 + move) / self.discount
-        return ql.blackFormula(self.right, self.strike, forward, deviation, self.discount)
+        return ql.blackFormula(self.right, self.strike, self.forward * (1 + move), deviation, self.discount)
 
     def greeks(self) -> dict[str, float]:
         payoff = ql.PlainVanillaPayoff(self.right, self.strike)
         deviation = self.volatility * math.sqrt(self.years)
-        black = ql.BlackCalculator(payoff, self.spot / self.discount, deviation, self.discount)
+        black = ql.BlackCalculator(payoff, self.forward, deviation, self.discount)
         return {
             "delta_shares": black.delta(self.spot),
             "dollar_delta": black.delta(self.spot) * self.spot,
@@ -90,14 +94,26 @@ def legs(demo_desk, fills):
     """Symbol to (underlying, units, instrument), from the fills and the middles of the last quotes."""
     quotes = demo_desk._lake.read("option_quotes", start=TODAY, end=TODAY).set_index("symbol")
     made = {}
+    names = {symbol[:6].strip() for symbol in fills["symbol"] if len(symbol) == 21}
+    forwards = {name: demo_desk.expiries(name).set_index("expiry")["forward"] for name in names}
     for symbol, rows in fills.groupby("symbol"):
         units = float(sum(rows["quantity"]))
         if len(symbol) == 21:
             mid = (quotes.loc[symbol, "bid"] + quotes.loc[symbol, "ask"]) / 2
-            made[symbol] = (symbol[:6].strip(), units * 100, Option(symbol, mid), mid)
+            name = symbol[:6].strip()
+            option = Option(symbol, mid, forwards[name][f"20{symbol[6:12]}"])
+            made[symbol] = (name, units * 100, option, mid)
         else:
             made[symbol] = (symbol, units, Share(symbol), CLOSES[symbol][TODAY.isoformat()])
     return made
+
+
+def test_the_forwards_are_those_of_the_model_but_for_the_ticks(legs):
+    """Half a basis point of the yield that the quotes were modelled with, which is none."""
+    for _, _, instrument, _ in legs.values():
+        if isinstance(instrument, Option):
+            implied = RATE - math.log(instrument.forward / instrument.spot) / instrument.years
+            assert abs(implied) < 5e-5
 
 
 def test_the_book_is_worth_its_quantities_at_closes_and_middles(demo_desk, legs):

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from workbench.arrays import FloatArray
-from workbench.desk.chains import closes_at, marks_at, underlyings
+from workbench.desk.book_options import add_option_terms
+from workbench.desk.chains import marks_at, underlyings
 from workbench.desk.clock import AsOf
-from workbench.market.calendars import previous_session, session_close, years_to_expiry
+from workbench.market.calendars import previous_session, session_close
 from workbench.market.corporate_actions import adjust_bars
 from workbench.market.instruments import is_option_symbol, parse_occ_symbol, underlying_of
 from workbench.market.quality import find_outliers
@@ -22,7 +22,6 @@ from workbench.portfolio import (
     trader_units,
     value_positions,
 )
-from workbench.pricing import implied_volatility
 from workbench.settings import MarketSettings
 from workbench.store import Lake, Ledger
 
@@ -35,8 +34,8 @@ SET_ASIDE = ("unadjusted", "other_currency")
 POSITION_COLUMNS = [
     *KEY, "description", "underlying", "kind", "expiry", "strike", "quantity", "multiplier", "price",
     "price_status", "price_time", "value", "cost", "open_pnl", "realized_pnl", "dividends", "fees", "pnl",
-    "day_pnl", "spot", "years", "volatility", "volatility_status", "rate", "dividend_yield", "exercise",
-    "strategy", "modelled", "source", *GREEKS,
+    "day_pnl", "spot", "forward", "years", "volatility", "volatility_status", "rate", "dividend_yield",
+    "carry", "exercise", "strategy", "modelled", "source", *GREEKS,
 ]  # fmt: skip
 
 
@@ -66,7 +65,7 @@ class BookReader:
         by = ["account", "strategy"] if by_strategy else ["account"]
         held = positions_from_fills(fills, actions=actions, until=as_of.instant, by=by)
         valued = value_positions(held, marks)
-        quotes = marks[["price_status", "price_time", "modelled", "source"]].reset_index()
+        quotes = marks[["price_status", "price_time", "exercise", "modelled", "source"]].reset_index()
         valued = valued.merge(quotes, on="symbol", how="left")
         if not by_strategy:
             valued = valued.merge(_strategies(fills, held), on=KEY, how="left")
@@ -102,42 +101,12 @@ class BookReader:
         frame["expiry"] = pd.to_datetime(
             pd.Series([c.expiry if c else None for c in contracts], dtype="object")
         )
-        frame["exercise"] = [c.exercise if c else "" for c in contracts]
-        spots = closes_at(self.lake, frame["underlying"].tolist(), as_of.instant, self.market.calendar)
-        frame["spot"] = frame["underlying"].map(spots).astype("float64")
-        frame.loc[frame["price_status"].isin(SET_ASIDE), "spot"] = np.nan
-        frame["rate"] = self.market.rate
-        frame["dividend_yield"] = self.market.dividend_yield
-        frame["years"] = years_to_expiry(as_of.instant, frame["expiry"], self.market.calendar)
-        option = frame["kind"].ne("share")
-        spot_then, years_then = self._when_quoted(frame, as_of)
-        solved = implied_volatility(
-            frame["price"].astype("float64"),
-            spot_then,
-            frame["strike"],
-            years_then,
-            rate=self.market.rate,
-            dividend_yield=self.market.dividend_yield,
-            is_call=frame["kind"].eq("call"),
-        )
-        expired = frame["price_status"].eq("expired")
-        frame["volatility"] = np.where(expired, np.nan, solved.volatility)
-        frame["volatility_status"] = np.where(option, np.where(expired, "no_time", solved.status), "")
+        frame["right"] = [c.right if c else "" for c in contracts]
+        add_option_terms(frame, self.lake, self.market, as_of)
+        frame.loc[frame["price_status"].isin(SET_ASIDE), ["spot", "forward"]] = np.nan
         held = frame["quantity"].ne(0)
         frame[GREEKS] = trader_units(leg_greeks(frame[held])).reindex(frame.index)[GREEKS]
         return frame
-
-    def _when_quoted(self, frame: pd.DataFrame, as_of: AsOf) -> "tuple[pd.Series[float], FloatArray]":
-        """Return spot and time to expiry at each quote: a price tells a volatility only with its own spot."""
-        calendar = self.market.calendar
-        quoted = frame["price_time"].where(frame["price_time"].notna(), as_of.instant)
-        spot = frame["spot"].copy()
-        old = frame["price_status"].eq("stale") & frame["kind"].ne("share")
-        for instant in frame.loc[old, "price_time"].unique():
-            rows = frame[old & frame["price_time"].eq(instant)]
-            closes = closes_at(self.lake, rows["underlying"].tolist(), instant, calendar)
-            spot[rows.index] = rows["underlying"].map(closes).astype("float64")
-        return spot, years_to_expiry(pd.DatetimeIndex(quoted), frame["expiry"], calendar)
 
 
 def _strategies(fills: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
@@ -172,11 +141,12 @@ def return_history(
     Returns
     -------
     DataFrame, index session, columns underlyings
-        At most `sessions` rows, the latest last.
+        At most `sessions` rows, the latest last. An underlying without any bar has no column.
     """
     bars = _recent_bars(lake, names, as_of, sessions + horizon_days)
-    if bars.empty:
-        return pd.DataFrame(columns=names, dtype="float64")
+    names = [name for name in names if name in set(bars["symbol"])]
+    if not names:
+        return pd.DataFrame(dtype="float64")
     actions = lake.read("corporate_actions", symbols=names, end=as_of.session)
     adjusted = adjust_bars(bars.set_index(["symbol", "time"]).sort_index(), actions, adjust="all")
     closes = adjusted["close"].unstack("symbol").reindex(columns=names)

@@ -15,7 +15,7 @@ from workbench.market.calendars import (
 from workbench.market.instruments import is_option_symbol, parse_occ_symbol, underlying_of
 from workbench.store import Lake
 
-MARK_COLUMNS = ["price", "price_time", "price_status", "modelled", "source"]
+MARK_COLUMNS = ["price", "price_time", "price_status", "exercise", "modelled", "source"]
 MAX_AGE = pd.Timedelta(days=30)
 
 
@@ -41,7 +41,7 @@ def marks_at(lake: Lake, symbols: Sequence[str], instant: pd.Timestamp, calendar
         ``price_status`` (``ok``; ``stale``: from an earlier session; ``no_bid``: half the ask; ``crossed``:
         bid above ask; ``expired``: what the option paid at the underlying's last close in its life;
         ``no_quote``: nothing in the last thirty days, or since the underlying split),
-        ``modelled``, ``source``.
+        ``exercise`` (of an option as its quote states it, else ""), ``modelled``, ``source``.
     """
     shares = [symbol for symbol in symbols if not is_option_symbol(symbol)]
     options = [symbol for symbol in symbols if is_option_symbol(symbol)]
@@ -57,6 +57,7 @@ def marks_at(lake: Lake, symbols: Sequence[str], instant: pd.Timestamp, calendar
     marks = marks.reindex(pd.Index(list(dict.fromkeys(symbols)), name="symbol"))
     marks["price_status"] = marks["price_status"].fillna("no_quote")
     marks["modelled"] = marks["modelled"].eq(True)
+    marks["exercise"] = marks["exercise"].fillna("")
     return marks
 
 
@@ -108,6 +109,7 @@ def _share_marks(
     newest = _last_close(instant, calendar)
     marks["price_status"] = np.where(marks["price_time"] >= newest, "ok", "stale")
     marks["modelled"] = False
+    marks["exercise"] = ""
     if len(marks):
         oldest = marks["price_time"].min()
         actions = actions_between(lake, marks.index.tolist(), oldest, instant, calendar)
@@ -138,7 +140,8 @@ def _option_marks(lake: Lake, symbols: list[str], instant: pd.Timestamp, calenda
     quotes = quotes.set_index("symbol")
     bid, ask = quotes["bid"], quotes["ask"]
     no_bid = bid.isna() & ask.notna()
-    fresh = quotes["time"] >= _last_close(instant, calendar)
+    quoted_on = quotes["time"].dt.tz_convert(exchange_zone(calendar)).dt.date
+    fresh = quoted_on >= last_session(calendar, instant)
     status = np.select(
         [ask.isna(), ~fresh, no_bid, bid > ask], ["no_quote", "stale", "no_bid", "crossed"], default="ok"
     )
@@ -149,6 +152,7 @@ def _option_marks(lake: Lake, symbols: list[str], instant: pd.Timestamp, calenda
             "price": price,
             "price_time": quotes["time"],
             "price_status": status,
+            "exercise": quotes["exercise"],
             "modelled": quotes["modelled"],
             "source": quotes["source"],
         }
@@ -170,9 +174,9 @@ def _expired_marks(lake: Lake, ends: dict[str, pd.Timestamp], calendar: str) -> 
         if len(last) and last["price_status"].iloc[0] == "ok":
             above = float(last["price"].iloc[0]) - float(contract.strike)
             paid = max(above if contract.kind == "call" else -above, 0.0)
-            rows[symbol] = [paid, end, "expired", False, last["source"].iloc[0]]
+            rows[symbol] = [paid, end, "expired", "", False, last["source"].iloc[0]]
         else:
-            rows[symbol] = [np.nan, pd.NaT, "no_quote", False, None]
+            rows[symbol] = [np.nan, pd.NaT, "no_quote", "", False, None]
     if not rows:
         return _no_marks()
     marks = pd.DataFrame.from_dict(rows, orient="index", columns=MARK_COLUMNS)

@@ -35,7 +35,8 @@ def measure_risk(
             f"Only {len(returns)} sessions {about} before {moment.session}; historical VaR needs "
             f"{LEAST_SESSIONS}. Ingest more daily bars."
         )
-    pnl = pd.Series(revalue(usable, returns), index=returns.index, name="pnl")
+    known = usable["underlying"].isin(returns.columns)
+    pnl = pd.Series(revalue(usable[known], returns), index=returns.index, name="pnl")
     measure = historical_var(pnl.to_numpy(), confidence)
     return RiskResult(
         var=measure.var,
@@ -46,7 +47,17 @@ def measure_risk(
         method="historical, full revaluation",
         pnl=pnl,
         as_of=moment,
-        findings=books.findings_of(legs),
+        findings=(*books.findings_of(legs), *_without_history(usable[~known])),
+    )
+
+
+def _without_history(legs: pd.DataFrame) -> tuple[str, ...]:
+    """Say which legs no VaR covers: their quotes tell today's spot, and no bar tells a past one."""
+    names = legs["underlying"].unique().tolist()
+    if not names:
+        return ()
+    return (
+        f"{len(legs)} position(s) on {', '.join(names)} are not in VaR and ES: the desk has no bars of it.",
     )
 
 
@@ -69,6 +80,7 @@ def headline_of(lake: Lake, positions: pd.DataFrame, moment: AsOf, risk: RiskSet
     findings += books.unstated_splits(lake, names, moment, sessions=risk.lookback_sessions)
     whole = books.total_greeks(legs)
     measured = _risk_or_finding(lake, known, moment, risk, findings) if len(known) else None
+    findings += [said for said in measured.findings if said not in findings] if measured else []
     # An empty book has no value and no risk, which are facts; of one that nobody can price they are missing.
     missing = np.nan if len(legs) else 0.0
     spot, volatility, worst = _worst_cell(grid_of(known, risk)) if len(known) else (missing, missing, missing)

@@ -1,5 +1,7 @@
 """What each expiry of a chain says of the forward, and what the desk assumes where it says nothing."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
@@ -9,7 +11,9 @@ from workbench.settings import MarketSettings
 PARITY, ASSUMED = "parity", "assumed"
 
 
-def add_carry(quotes: pd.DataFrame, market: MarketSettings) -> pd.DataFrame:
+def add_carry(
+    quotes: pd.DataFrame, market: MarketSettings, *, expiries: Collection[pd.Timestamp] | None = None
+) -> pd.DataFrame:
     """Return the quotes with forward, rate and dividend yield of their expiry.
 
     Calls and puts of one strike tell the forward. Every root of an expiry is a market of its own: SPX and
@@ -22,14 +26,16 @@ def add_carry(quotes: pd.DataFrame, market: MarketSettings) -> pd.DataFrame:
         From `option_quotes.last_snapshot`.
     market : MarketSettings
         The desk's rate, and the yield that counts where the quotes tell no forward.
+    expiries : collection of Timestamp, optional
+        Dates that are asked for; without it all. What is told of them is the same either way.
 
     Returns
     -------
     DataFrame
-        Also ``forward`` (money), ``rate`` and ``dividend_yield`` (per year, continuously compounded),
-        ``carry`` ("parity" where calls and puts told the forward, "assumed" where the desk's yield stands)
-        and ``carry_note`` (why it is assumed, else ""). Where European quotes come without any spot, the
-        nearest forward tells it, and ``spot_source`` is "parity".
+        The rows of the expiries asked for, and also ``forward`` (money), ``rate`` and ``dividend_yield``
+        (per year, continuously compounded), ``carry`` ("parity" where calls and puts told the forward,
+        "assumed" where the desk's yield stands) and ``carry_note`` (why it is assumed, else ""). Where
+        European quotes come without any spot, the nearest forward tells it, and ``spot_source`` is "parity".
     """
     frame = quotes.copy()
     frame["rate"] = float(market.rate)
@@ -39,14 +45,18 @@ def add_carry(quotes: pd.DataFrame, market: MarketSettings) -> pd.DataFrame:
     usable = frame["years"].gt(0) & ~adjusted_rows(frame)
     groups = [part for _, part in frame[usable].groupby("root")]
     for part in groups:
-        _tell(frame, part, market)
+        _tell(frame, part, market, expiries)
+    if expiries is not None:
+        frame = frame[frame["expiry"].isin(expiries)].copy()
     frame["forward"] = frame["spot"] * np.exp(
         (frame["rate"] - frame["dividend_yield"]) * frame["years"].to_numpy()
     )
     return frame
 
 
-def _tell(frame: pd.DataFrame, part: pd.DataFrame, market: MarketSettings) -> None:
+def _tell(
+    frame: pd.DataFrame, part: pd.DataFrame, market: MarketSettings, expiries: Collection[pd.Timestamp] | None
+) -> None:
     """Write into `frame` what the quotes of one root tell, in place."""
     from workbench.pricing import implied_forwards
 
@@ -57,11 +67,17 @@ def _tell(frame: pd.DataFrame, part: pd.DataFrame, market: MarketSettings) -> No
         return
     # A European forward needs no spot; the median strike is a stand-in that leaves no trace.
     spot = float(spots.median()) if len(spots) else float(part["strike"].median())
+    seeks_rate = european and "rate" not in market.model_fields_set
+    # An expiry stands for itself, but where the whole chain tells the rate, or its nearest forward the spot.
+    if expiries is not None and not seeks_rate and len(spots):
+        part = part[part["expiry"].isin(expiries)]
+        if part.empty:
+            return
     asked = part[["years", "strike", "right", "bid", "ask", "exercise"]].assign(
         expiry=part["settles"].dt.tz_localize(None), spot=spot
     )
     told = None
-    if european and "rate" not in market.model_fields_set:
+    if seeks_rate:
         told = implied_forwards(asked)
         # A chain that does not tell its rate still tells its forwards under the desk's.
         told = told if told["status"].eq("ok").any() else None
