@@ -43,7 +43,7 @@ PRICING = {
     "black76_greeks": [*FORWARD, *CHOICE],
     "bachelier_price": FORWARD,
     "bachelier_greeks": [*FORWARD, *CHOICE],
-    "implied_volatility": ["price", "spot", "strike", "years", "rate", "dividend_yield", "is_call", "model"],
+    "implied_volatility": ["price", *OPTION[:3], *OPTION[4:], "model", *DIVIDENDS[:2]],
     "american_price": [*OPTION, *DIVIDENDS],
     "american_greeks": [*OPTION, *DIVIDENDS, *CHOICE],
     "dividend_price": [*OPTION, *DIVIDENDS, "american"],

@@ -154,15 +154,15 @@ def solve_rows(
         start = np.where(np.isfinite(european[places]), european[places], 2.0 / root)
         start = np.clip(start, 1e-300, _MOST_DEVIATION / root)
         most = _MOST_DEVIATION / root
-        guess, _ = _between_bounds(priced_at("fast"), target, floor, start, most, 1e-5 * scale, rounds=6)
+        guess, _ = between_bounds(priced_at("fast"), target, floor, start, most, 1e-5 * scale, rounds=6)
         guess = np.where(np.isfinite(guess), guess, start)
-        volatility[places], codes[places] = _between_bounds(
+        volatility[places], codes[places] = between_bounds(
             priced_at("accurate"), target, floor, guess, most, _MET * scale, rounds=_MOST_ROUNDS
         )
     return volatility, codes
 
 
-def _between_bounds(
+def between_bounds(
     prices: Prices,
     target: FloatArray,
     floor: FloatArray,
@@ -176,6 +176,25 @@ def _between_bounds(
 
     The mismatch is that of the logarithms of what the prices have above `floor`: nearly straight in the
     logarithm of volatility, whether the time value is large or vanishing.
+
+    Parameters
+    ----------
+    prices : callable
+        Of volatilities and the rows that they belong to.
+    target, floor : ndarray
+        The prices given, and what they are without volatility.
+    start, most : ndarray
+        First guess, and the highest volatility to try.
+    met : ndarray
+        How near a price must come.
+    rounds : int
+        After which the nearest so far is the answer.
+
+    Returns
+    -------
+    volatility : ndarray of float64
+    codes : ndarray of int8
+        ``ok``, or ``above_bound`` with NaN.
     """
     size = target.size
     low, high = np.zeros(size), np.full(size, np.inf)

@@ -1,5 +1,6 @@
 """The volatility that a price implies, with a reason where there is none."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -60,6 +61,8 @@ def implied_volatility(
     model: str = "black_scholes",
     bid: ArrayLike | None = None,
     ask: ArrayLike | None = None,
+    dividends: Iterable[tuple[float, float]] | None = None,
+    dividend_model: str | None = None,
 ) -> ImpliedVolatility:
     """Find the volatility at which an option has the price given.
 
@@ -75,6 +78,9 @@ def implied_volatility(
         in units of price per root of a year) or ``american`` (exercise at any time).
     bid, ask : array_like, optional
         The quote behind the price. A row with its bid above its ask is ``crossed`` and gets no number.
+    dividends : iterable of (years, amount), optional
+        Cash dividends of one underlying, for the model ``american``; as in `american_price`.
+    dividend_model : {"spot", "escrowed"}, required with `dividends`
 
     Returns
     -------
@@ -87,7 +93,8 @@ def implied_volatility(
     ------
     PricingInputError
         If an argument is text, the shapes do not fit, two indexes differ, the model is unknown, a yield is
-        given for a forward, or `price` is None without both `bid` and `ask`.
+        given for a forward, `price` is None without both `bid` and `ask`, or cash dividends are impossible,
+        without their model, or given for another model than ``american``.
 
     Notes
     -----
@@ -96,7 +103,8 @@ def implied_volatility(
     rounding could tell (a time value below 1e-8 of the price, prices down to 5e-324, a forward within
     rounding of the strike) are solved one by one in pairs of doubles. A price that is the double nearest
     to its intrinsic value, or to its upper bound, determines no volatility: ``below_intrinsic`` and
-    ``above_bound`` hold at the bound itself.
+    ``above_bound`` hold at the bound itself. With cash dividends the price is met to 1e-9 of the larger of
+    spot and strike.
 
     References
     ----------
@@ -112,6 +120,16 @@ def implied_volatility(
     """
     if model not in MODELS:
         raise PricingInputError(f"`model` is {model!r}; give one of {', '.join(MODELS)}.")
+    if (dividends is None) != (dividend_model is None):
+        missing = "dividends" if dividends is None else "dividend_model"
+        raise PricingInputError(
+            f"`{missing}` is not given; give `dividends` and `dividend_model`, or neither."
+        )
+    if dividends is not None and model != "american":
+        raise PricingInputError(
+            f"`dividends` do not belong to the model '{model}'; give model='american', or take their present "
+            "value from the spot."
+        )
     arguments = {
         "price": price,
         "spot": spot,
@@ -141,7 +159,7 @@ def implied_volatility(
         # The forward is discounted as the strike is.
         values["rate"] = values["dividend_yield"] = _rate_of_forward(values, model)
     values, flags = settle_flags(values, flags)
-    volatility, codes, shape = _solve(values, flags, model, crossed)
+    volatility, codes, shape = _solve(values, flags, model, crossed, dividends, dividend_model)
     if crossed is not None:
         _mark_crossed(np.broadcast_to(crossed, shape).reshape(-1), volatility, codes)
     return ImpliedVolatility(
@@ -150,7 +168,12 @@ def implied_volatility(
 
 
 def _solve(
-    values: dict[str, Any], flags: Any, model: str, crossed: NDArray[np.bool_] | None
+    values: dict[str, Any],
+    flags: Any,
+    model: str,
+    crossed: NDArray[np.bool_] | None,
+    dividends: Iterable[tuple[float, float]] | None,
+    dividend_model: str | None,
 ) -> tuple[FloatArray, NDArray[np.int8], tuple[int, ...]]:
     """Solve the rows in one dimension, and say what shape they have."""
     if crossed is not None and crossed.ndim:
@@ -158,7 +181,7 @@ def _solve(
         values = {**values, "price": _broadcast("price", values["price"], crossed)}
     rows = gather(values, flags)
     if model == "american":
-        volatility, codes = _solve_american(values, flags, rows.shape)
+        volatility, codes = _solve_american(values, flags, rows.shape, dividends, dividend_model)
     else:
         from workbench.pricing.implied_rows import solve_rows
 
@@ -167,7 +190,11 @@ def _solve(
 
 
 def _solve_american(
-    values: dict[str, Any], flags: bool | NDArray[np.bool_], shape: tuple[int, ...]
+    values: dict[str, Any],
+    flags: bool | NDArray[np.bool_],
+    shape: tuple[int, ...],
+    dividends: Iterable[tuple[float, float]] | None,
+    dividend_model: str | None,
 ) -> tuple[FloatArray, NDArray[np.int8]]:
     """Solve the rows as American options."""
     from workbench.pricing.implied_american import solve_rows
@@ -176,7 +203,13 @@ def _solve_american(
         np.broadcast_to(to_floats(n, v), shape).reshape(-1) for n, v in values.items()
     )
     is_call = np.broadcast_to(np.asarray(flags), shape).reshape(-1)
-    return solve_rows(price, spot, strike, years, rate, dividend_yield, is_call)
+    if dividends is None:
+        return solve_rows(price, spot, strike, years, rate, dividend_yield, is_call)
+    from workbench.pricing.implied_dividends import solve_rows as solve_rows_with_cash
+
+    return solve_rows_with_cash(
+        price, spot, strike, years, rate, dividend_yield, is_call, dividends, dividend_model
+    )
 
 
 def _crossed(bid: FloatArray, ask: FloatArray) -> NDArray[np.bool_]:
