@@ -184,9 +184,18 @@ def test_missing_figures_are_dashes_never_zero(morning_risk):
 
 
 def test_what_is_assumed_is_said(morning_risk):
+    options = morning_risk.positions["kind"].ne("share")
+    count = int(options.sum())
     text = Page(render_morning_risk(morning_risk)).text
-    assert "as if exercised at expiry only (European)" in text
-    assert "interest rate 0.10 %" in text
+    assert f"{count} American with early exercise, 0 European by Black-Scholes-Merton" in text
+    assert f"tell the forward of {count} of {count} options" in text
+    assert "interest rate 0.10 %, and" in text
+    mixed = morning_risk.positions.copy()
+    at = options[options].index[0]
+    mixed.loc[at, "exercise"], mixed.loc[at, "carry"] = "european", "assumed"
+    text = Page(render_morning_risk(replace(morning_risk, positions=mixed))).text
+    assert f"{count - 1} American with early exercise, 1 European by Black-Scholes-Merton" in text
+    assert f"tell the forward of {count - 1} of {count} options" in text
     assert "last 500 sessions" in text
 
 

@@ -313,6 +313,26 @@ def _alerts(data: MorningRisk) -> dict[str, Any]:
     return {"title": title, "rows": rows, "more": len(frame) - len(rows)}
 
 
+def _about_options(data: MorningRisk) -> list[str]:
+    """Return by which models the options count, and what was assumed of their carry."""
+    options = data.positions[data.positions["kind"].ne("share")] if len(data.positions) else data.positions
+    if options.empty:
+        return []
+    american = int(options["exercise"].eq("american").sum())
+    told = options["carry"].eq("parity")
+    rates = options.loc[told, "rate"]
+    own_rate = " where the quotes do not tell it" if rates.ne(data.rate).any() else ""
+    return [
+        f"Options are valued by the exercise that their quotes state: {american} American with early "
+        f"exercise, {len(options) - american} European by Black-Scholes-Merton; volatilities are implied by "
+        "mid prices.",
+        f"Calls and puts of the chain tell the forward of {int(told.sum())} of {len(options)} options. "
+        f"Assumed: interest rate {percent(data.rate, 2)}{own_rate}, and for the other options a dividend "
+        f"yield of {percent(data.dividend_yield, 2)}, a year, continuously compounded; time to expiry counts "
+        "calendar days over 365.",
+    ]
+
+
 def _about(data: MorningRisk) -> list[str]:
     """Return what is modelled and assumed, in sentences."""
     head = data.headline
@@ -323,15 +343,7 @@ def _about(data: MorningRisk) -> list[str]:
         sentences.append(
             "Option prices are modelled from the prices of their underlyings and are not quotes of a market."
         )
-    sentences.append(
-        "Options are valued by Black-Scholes-Merton as if exercised at expiry only (European), though US "
-        "equity options may be exercised early; volatilities are implied by mid prices."
-    )
-    sentences.append(
-        f"Assumed: interest rate {percent(data.rate, 2)} and dividend yield "
-        f"{percent(data.dividend_yield, 2)} a year, continuously compounded; time to expiry counts calendar "
-        "days over 365."
-    )
+    sentences += _about_options(data)
     sentences.append(
         "Scenarios reprice every leg: all underlyings move by the same percentage, all volatilities by the "
         "same points."

@@ -204,7 +204,7 @@ def _summary(data: MorningRisk) -> pd.DataFrame:
         ("Worst cell: change of volatility", head.worst_volatility, "per 1.00"),
         ("Positions left out of risk", head.unpriced, ""),
         ("Interest rate assumed", data.rate, "per year, continuous"),
-        ("Dividend yield assumed", data.dividend_yield, "per year, continuous"),
+        ("Dividend yield assumed where quotes tell none", data.dividend_yield, "per year, continuous"),
         *[("Finding", sentence, "") for sentence in head.findings],
         ("Run", data.run_id, ""),
         ("Workbench", data.code_version, ""),
