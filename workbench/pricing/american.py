@@ -30,6 +30,8 @@ Dividends = Iterable[tuple[float, float]]
 
 # Nodes of the boundary, points of its integrals, points of the premium's: from quick to hard rows.
 _SCHEMES = ((8, 8, 16), (12, 16, 24), (24, 40, 48))
+# Close to the boundary gamma asks for more points than the price.
+_GREEK_SCHEMES = ((8, 8, 24), (12, 16, 48), (24, 40, 64))
 # Steps, points of the integrals at each and of the premium's.
 _TWO_BOUNDARIES = {"accurate": (48, 24, 32), "fast": (24, 16, 32)}
 _ROWS_WORTH_A_THREAD = 512
@@ -69,7 +71,7 @@ def price_rows(
     arrays = (spot, strike, years, volatility, rate, dividend_yield)
     sizes = {"least": _ROWS_WORTH_A_THREAD, "multiple": 1}
     left = in_chunks(
-        price_chunk, out.size, *arrays, is_call, accuracy == "accurate", *_tables(), out, **sizes
+        price_chunk, out.size, *arrays, is_call, accuracy == "accurate", *_tables(_SCHEMES), out, **sizes
     )
     if sum(left):
         from workbench.pricing.american_double_rows import double_chunk
@@ -84,8 +86,8 @@ def price_rows(
 
 
 @cache
-def _tables() -> tuple[tuple[FloatArray, ...], ...]:
-    return tuple(scheme(*size).tables for size in _SCHEMES)
+def _tables(sizes: tuple[tuple[int, int, int], ...]) -> tuple[tuple[FloatArray, ...], ...]:
+    return tuple(scheme(*size).tables for size in sizes)
 
 
 def checked_rows(
@@ -217,8 +219,7 @@ def american_price(
     out = np.empty(calls.size)
     spots, strikes, times, volatilities, rates, yields = rows
     price_rows(spots, strikes, times, volatilities, rates, yields, calls, accuracy, out)
-    # The European price is the floor by its own formula, to the last digit: it is the price where early
-    # exercise never pays.
+    # Never below the European price, to the last digit of its own formula.
     price: FloatArray = labels.wrap(np.maximum(out.reshape(shape), black_scholes_price(**labels.values)))
     return price
 
@@ -343,8 +344,8 @@ def greek_rows(
     kinds = np.zeros(is_call.size, np.int64)
     double = two_boundary_tables(*_TWO_BOUNDARIES[accuracy])
     in_chunks(
-        greek_chunk, is_call.size, *rows, is_call, accuracy == "accurate", *_tables(), double, with_vomma,
-        kinds, out,
+        greek_chunk, is_call.size, *rows, is_call, accuracy == "accurate", *_tables(_GREEK_SCHEMES), double,
+        with_vomma, kinds, out,
         least=_ROWS_WORTH_A_THREAD // 2, multiple=1,
     )  # fmt: skip
     computed = dict(zip(_COMPUTED, out, strict=True))

@@ -21,6 +21,7 @@ DENSITY = 0.3989422804014327
 _NEWTON_STEPS = 20
 _CLOSE = 1e-9  # of a step, in deviations
 _CHORD = 1e-4
+_AT_REST = 1e-3
 _NUDGE = 1e-5
 _FINDINGS = 12  # times that the steps are shortened to the time at which the boundaries meet
 _SHORT = 0.75  # share of the steps below which they are
@@ -167,9 +168,12 @@ def find_pair(
         if largest < _CLOSE * deviation:
             break
     middle[step], gap[step] = 0.5 * (upper + lower), upper - lower
-    # Beyond the meeting the equations have solutions that mean nothing: there the boundaries turn back.
-    falls = upper < middle[step - 1] + 0.5 * gap[step - 1]
-    rises = lower > middle[step - 1] - 0.5 * gap[step - 1]
+    # Beyond the meeting the equations have solutions that mean nothing: there the boundaries turn back. Those
+    # that never meet come to rest instead.
+    meet = volatility > math.sqrt(-2.0 * dividend_yield) - math.sqrt(-2.0 * rate)
+    rest = 0.0 if meet else _AT_REST * deviation
+    falls = upper < middle[step - 1] + 0.5 * gap[step - 1] + rest
+    rises = lower > middle[step - 1] - 0.5 * gap[step - 1] - rest
     return largest < 1e-5 * deviation and falls and rises and upper > lower
 
 

@@ -66,6 +66,7 @@ def one_boundary_terms(
     boundary_slopes(years, volatility, rate, dividend_yield, tables, h, work)
     european_terms(spot, years, volatility, rate, dividend_yield, results)
     premium_terms(spot, years, volatility, rate, dividend_yield, tables, h, work, results)
+    results[PRICE] = max(results[PRICE], 1.0 - spot)
     theta_from_equation(spot, volatility, rate, dividend_yield, results)
 
 
@@ -209,7 +210,11 @@ def greek_chunk(
             two_boundary_terms(moneyness, t, v, r, q, double, middle, square, work, results)
         else:
             results[:] = math.nan
+        at_intrinsic = results[PRICE] == 1.0 - moneyness
         exchange(is_call[i], scale, moneyness, results)
+        if at_intrinsic:
+            # A difference of the caller's own numbers, to the last digit.
+            results[PRICE] = abs(spot[i] - strike[i])
         for k in range(ROWS):
             out[k, i] = results[k]
 
