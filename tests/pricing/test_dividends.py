@@ -365,6 +365,8 @@ def test_the_value_names_its_model_and_the_dividends_looked_at():
             {"volatility": [0.2, 20]},
             "`volatility` is 20 in row 1, 20 over the option's life; give at most 10",
         ),
+        ({"rate": [0.02, 80]}, "The option in row 1 has .* rate 80 .* which no grid can hold; give prices"),
+        ({"spot": 1e300}, "The option has spot 1e.300"),
         ({"strike": "100"}, "`strike` is '100'"),
         ({"greeks": ["delta", "ultima"]}, "'ultima' is not there: it is not computed with cash dividends"),
     ],

@@ -70,6 +70,26 @@ def test_each_row_says_why_it_has_no_volatility():
     assert_array_equal(found.volatility.isna(), [name != "ok" for name in status])
 
 
+@pytest.mark.parametrize("model", ["spot", "escrowed"])
+def test_a_hostile_chain_raises_no_warning_and_no_exception(model, recwarn):
+    rng = np.random.default_rng(6)
+    junk = np.array([0.0, -1.0, np.nan, np.inf, -np.inf, 1e-320, 1e308, 1.0, 50.0, 0.5, 0.02])
+    picks = [rng.choice(junk, 1000) for _ in range(6)]
+    found = implied_volatility(
+        *picks[:4],
+        rate=picks[4],
+        dividend_yield=picks[5],
+        is_call=rng.choice([1.0, 0.0, np.nan], 1000),
+        model="american",
+        dividends=[(0.1, 1.0), (0.4, 2.0)],
+        dividend_model=model,
+    )
+    ok = found.status == "ok"
+    assert np.all(found.volatility[ok] > 0)
+    assert np.isnan(found.volatility[~ok]).all()
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize(
     ("wish", "message"),
     [

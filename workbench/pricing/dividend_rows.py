@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.arrays import (
+    BoolArray,
     FloatArray,
     Labels,
     labels_of,
@@ -29,7 +30,9 @@ Dividends = Iterable[tuple[float, float]]
 # Nodes and time steps of the finer of two grids, from which the price is extrapolated.
 GRIDS = {"accurate": (384, 96), "fast": (192, 48)}
 _GROUPS_PER_THREAD = 4
-_MOST_DEVIATION = 10.0
+# What the numbers of a grid can hold: volatility times root of time, a rate or yield times the time, prices.
+_MOST_DEVIATION, _MOST_GROWTH = 10.0, 50.0
+_SMALLEST, _LARGEST = 1e-100, 1e100
 # Lives that differ by less than this factor, counted from its powers, take the same steps.
 _ALIKE, _LEAST_YEARS = 1.1, 1e-9
 # Volatility times root of time above which the fast grid would be too coarse, and gives way to the other.
@@ -164,9 +167,10 @@ def dividend_rows(
     for column, array in enumerate(given):
         rows[:, column] = array.reshape(-1)
     rows[:, REACH] = rows[:, VOLATILITY]
-    rows[:, DRIFT] = rows[:, RATE] - rows[:, YIELD] - rows[:, VOLATILITY] ** 2 / 2
-    places = np.flatnonzero(~np.isnan(rows).any(axis=1))
-    _require_reach(rows, places, given[0].ndim)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rows[:, DRIFT] = rows[:, RATE] - rows[:, YIELD] - rows[:, VOLATILITY] ** 2 / 2
+    places = np.flatnonzero(~np.isnan(rows[:, :DRIFT]).any(axis=1))
+    _require_range(rows[places], places, given[0].ndim)
     escrowed = model == "escrowed"
     if escrowed and places.size:
         complete = rows[places]
@@ -182,16 +186,35 @@ def dividend_rows(
     return DividendRows(rows[places], places, given[0].shape, labels, times, amounts, escrowed, accuracy)  # type: ignore[arg-type]
 
 
-def _require_reach(rows: FloatArray, places: NDArray[np.intp], dimensions: int) -> None:
-    """Refuse volatilities so wild that the share's range leaves the numbers of a grid."""
-    deviation = rows[places, VOLATILITY] * np.sqrt(rows[places, YEARS])
+def fits_grid(rows: FloatArray) -> BoolArray:
+    """Tell which rows the numbers of a grid can hold, whatever their volatility."""
+    prices, years = rows[:, [SPOT, STRIKE]], rows[:, [YEARS]]
+    with np.errstate(over="ignore", invalid="ignore"):
+        growth = np.abs(rows[:, [RATE, YIELD]] * years)
+    fits = (prices > _SMALLEST) & (prices < _LARGEST) & (growth <= _MOST_GROWTH)
+    return np.asarray(fits.all(axis=1))
+
+
+def _require_range(rows: FloatArray, places: NDArray[np.intp], dimensions: int) -> None:
+    """Refuse options so wild that the share's range leaves the numbers of a grid."""
+    outside = ~fits_grid(rows)
+    if outside.any():
+        place = int(np.argmax(outside))
+        where = f"The option in row {places[place]}" if dimensions else "The option"
+        spot, strike, years, _, rate, dividend_yield = rows[place, :6]
+        raise PricingInputError(
+            f"{where} has spot {spot:g}, strike {strike:g}, years {years:g}, rate {rate:g} and dividend "
+            f"yield {dividend_yield:g}, which no grid can hold; give prices between {_SMALLEST:g} and "
+            f"{_LARGEST:g}, and rates of at most {_MOST_GROWTH:g} / years."
+        )
+    deviation = rows[:, VOLATILITY] * np.sqrt(rows[:, YEARS])
     wrong = deviation > _MOST_DEVIATION
     if wrong.any():
         place = int(np.argmax(wrong))
         where = f" in row {places[place]}" if dimensions else ""
         raise PricingInputError(
-            f"`volatility` is {rows[places[place], VOLATILITY]:g}{where}, {deviation[place]:g} over the "
-            f"option's life; give at most {_MOST_DEVIATION:g} / sqrt(years), as a fraction (0.20 is 20 %)."
+            f"`volatility` is {rows[place, VOLATILITY]:g}{where}, {deviation[place]:g} over the option's "
+            f"life; give at most {_MOST_DEVIATION:g} / sqrt(years), as a fraction (0.20 is 20 %)."
         )
 
 

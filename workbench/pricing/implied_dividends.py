@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.arrays import BoolArray, FloatArray
-from workbench.pricing.dividend_rows import require_dividend_model, require_dividends
+from workbench.pricing.dividend_rows import fits_grid, require_dividend_model, require_dividends
 from workbench.pricing.dividends import Dividends, dividend_price
 from workbench.pricing.implied_american import Codes, Prices, between_bounds
 from workbench.pricing.implied_volatility import STATUSES, implied_volatility
@@ -52,7 +52,7 @@ def solve_rows(
         Places in `STATUSES`. ``below_intrinsic``: not above what the option is worth without volatility,
         exercise now or before a dividend included. ``above_bound``: not below spot (call) or strike (put), or
         only with more than 10 of volatility times root of time. ``missing`` also where escrowed dividends
-        are worth the whole spot.
+        are worth the whole spot, or rates and prices are beyond the numbers of a grid.
 
     Raises
     ------
@@ -73,10 +73,12 @@ def solve_rows(
         carry = (rate - dividend_yield)[:, np.newaxis]
         counted = times <= years[:, np.newaxis]
         held = np.where(counted, amounts * np.exp(-carry * times), 0.0).sum(axis=1)
-    finite = np.isfinite([price, spot, strike, years, rate, dividend_yield, upper]).all(axis=0)
+    rows = np.column_stack([spot, strike, years, np.zeros(spot.size), rate, dividend_yield])
+    finite = np.isfinite([price, *rows.T, upper]).all(axis=0)
+    unfit = ~fits_grid(rows)
     doomed = (model == "escrowed") & ~(held < spot)
     codes: Codes = np.select(
-        [~finite | (spot <= 0) | (strike <= 0), years <= 0, doomed, price >= upper],
+        [~finite | (spot <= 0) | (strike <= 0), years <= 0, unfit | doomed, price >= upper],
         [_MISSING, _NO_TIME, _MISSING, _ABOVE],
         default=_OK,
     ).astype(np.int8)
@@ -113,7 +115,7 @@ def solve_rows(
     root, target = np.sqrt(years[places]), price[places]
     european = implied_volatility(
         target,
-        np.maximum(spot - held, 1e-3 * spot)[places],
+        np.maximum(spot[places] - held[places], 1e-3 * spot[places]),
         strike[places],
         years[places],
         rate=rate[places],
