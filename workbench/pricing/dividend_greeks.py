@@ -82,7 +82,9 @@ def dividend_greeks(
     Notes
     -----
     Delta and gamma are differences on the grid; theta follows from the differential equation. The others
-    are differences of whole prices, on grids that are held still so that their errors cancel.
+    are differences of whole prices, on grids that are held still so that their errors cancel. Those of
+    rho and phi span 0.4 % to each side: close to the exercise boundary, where the price bends in the rate
+    or yield, they are its mean slope.
     """
     names = names_of(greeks, GREEKS, FIRST_GREEKS, _ABSENT)
     factors = factors_of(units)
