@@ -370,8 +370,8 @@ def test_the_chain_knows_its_as_of_and_source_and_that_it_is_modelled(index_desk
 
 def test_the_demo_desks_chain_is_priced_whole(demo_desk):
     chain = demo_desk.chain("AAPL")
-    assert chain["status"].eq("ok").sum() == len(chain) == 100
+    assert chain["status"].eq("ok").sum() == len(chain) == 300
     assert chain["modelled"].all()
     lines = demo_desk.expiries("AAPL")
-    assert lines["days"].tolist() == [50, 113]
-    assert lines["priced"].sum() == 100
+    assert lines["days"].tolist() == [50, 78, 113, 141, 232, 323]
+    assert lines["priced"].sum() == 300

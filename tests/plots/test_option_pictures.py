@@ -1,5 +1,7 @@
 """Pictures of options show the quotes, curves and crossings that they were given, and say so in words."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +23,8 @@ from workbench.plots import (
     update_surface_heatmap,
     update_term_structure,
 )
-from workbench.plots.payoff import with_crossings, words_of_break_even
+from workbench.plots.free_places import Plane
+from workbench.plots.payoff import with_crossings
 from workbench.plots.surface_heatmap import surface_cells
 
 
@@ -98,10 +101,51 @@ def test_gain_and_loss_are_apart_and_the_loss_is_hatched(condor):
     assert "makes from −100 to +100 $" in summary_of(plot)
 
 
-def test_words_of_near_break_evens_of_a_straddle_stand_outside():
-    assert words_of_break_even([97, 103], [False, True], 0, width=40) == (True, True)
-    assert words_of_break_even([97, 103], [False, True], 1, width=40) == (False, True)
-    assert words_of_break_even([87, 113], [False, True], 0, width=40) == (False, False)
+def boxes_of(plot, name, *, width):
+    """Return the words of a renderer that are centred on their places, as boxes in pixels."""
+    x_range, y_range = plot.x_range, plot.y_range
+    per_x = width / (x_range.end - x_range.start)
+    per_y = (plot.height - 52) / (y_range.end - y_range.start)
+    words = data(plot, name)
+    return [
+        (x * per_x - 2.8 * len(text), x * per_x + 2.8 * len(text), y * per_y - 6, y * per_y + 6)
+        for x, y, text in zip(words["x"], words["y"], words["text"], strict=True)
+    ]
+
+
+def apart(one, other):
+    return one[1] <= other[0] or other[1] <= one[0] or one[3] <= other[2] or other[3] <= one[2]
+
+
+@pytest.mark.parametrize("width", [300, 560])
+def test_words_stand_on_no_other_words_and_not_on_the_spot(condor, width):
+    plot = payoff(
+        condor, spot=100.0, earlier={"today, 6 Jun": condor / 2, "4 Jul": condor * 0.8}, deviation=6.0
+    )
+    boxes = boxes_of(plot, "earlier_words", width=width) + boxes_of(plot, "expiry_words", width=width)
+    assert len(boxes) == 3
+    assert all(apart(one, other) for one, other in itertools.combinations(boxes, 2))
+    line = 100.0 * width / (plot.x_range.end - plot.x_range.start)
+    assert all(right < line or left > line for left, right, _, _ in boxes)
+
+
+def test_words_name_a_curve_without_crossing_one():
+    x = np.linspace(0, 10, 101)
+    plane = Plane(0.0, 10.0, -2.0, 2.0, height=200.0, curves=[(x, np.sin(x)), (x, 0 * x)])
+    where_x, where_y = plane.name("sine", x, np.sin(x), near=(5.0,))
+    wide, tall = plane.size("sine")
+    inside = np.abs(x - where_x) <= wide / 2
+    for curve in (np.sin(x), 0 * x):
+        assert (np.abs(curve[inside] - where_y) >= tall / 2).all()
+    assert where_x - wide / 2 >= 0 and where_x + wide / 2 <= 10
+
+
+def test_words_of_a_mark_go_where_it_is_free():
+    x = np.linspace(0, 10, 11)
+    plane = Plane(0.0, 10.0, -1.0, 1.0, height=200.0)
+    assert plane.beside("5.00", 5.0, 0.0, left_first=True) == (True, False)
+    plane = Plane(0.0, 10.0, -1.0, 1.0, height=200.0, curves=[(x, 0 * x + 0.1)])
+    assert plane.beside("5.00", 5.0, 0.0, left_first=True) == (True, True)
 
 
 def test_earlier_dates_are_dashed_and_another_structure_takes_their_place(condor):

@@ -24,7 +24,15 @@ LAST_SESSION = date(2013, 3, 1)
 FIRST_CHAIN = date(2013, 2, 1)
 OPTION_UNDERLYINGS = ("AAPL", "GOOG", "IBM")
 # Standard monthly options then expired on the Saturday after the third Friday (OCC rule until February 2015).
-EXPIRIES = (date(2013, 4, 20), date(2013, 6, 22))
+EXPIRIES = (
+    date(2013, 4, 20),
+    date(2013, 5, 18),
+    date(2013, 6, 22),
+    date(2013, 7, 20),
+    date(2013, 10, 19),
+    date(2014, 1, 18),
+)
+APRIL, JUNE = EXPIRIES[0], EXPIRIES[2]  # those of the example book
 STRIKE_STEPS = {"AAPL": 10.0, "GOOG": 10.0, "IBM": 5.0}
 VOLATILITY_WINDOW = 60
 # The three-month Treasury bill stood near 0.1 % in March 2013 (Federal Reserve, H.15).
@@ -53,7 +61,7 @@ class Trade:
     strategy: str
     strike: int = 0
     right: str = ""
-    expiry: date = EXPIRIES[0]
+    expiry: date = APRIL
 
     @property
     def symbol(self) -> str:
@@ -78,7 +86,7 @@ TRADES = (
     Trade(date(2013, 2, 6), "GOOG", -4, "short strangle", 710, "P"),
     Trade(date(2013, 2, 8), "MSFT", 2000, "shares"),
     Trade(date(2013, 2, 12), "IBM", 300, "hedged shares"),
-    Trade(date(2013, 2, 12), "IBM", 3, "hedged shares", 190, "P", EXPIRIES[1]),
+    Trade(date(2013, 2, 12), "IBM", 3, "hedged shares", 190, "P", JUNE),
     Trade(date(2013, 2, 20), "MSFT", -800, "shares"),
 )
 

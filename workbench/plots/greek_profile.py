@@ -6,13 +6,22 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import ArgumentError
-from workbench.plots.marks import curve_words, mark_spot, put, put_words, set_range
+from workbench.plots.free_places import Plane
+from workbench.plots.marks import (
+    curve_words,
+    mark_spot,
+    part_of,
+    put,
+    put_words,
+    set_range,
+    spot_words,
+)
 from workbench.plots.numbers import tick_formatter, written
 from workbench.plots.theme import apply_theme, blank_figure, paint, say, when_narrow
 
 MOST_CURVES = 3
-AWAY = 0.17  # of the width: words this far from the spot do not reach its line
-FREE = {"text_align": "align", "text_baseline": "baseline", "x_offset": "dx", "y_offset": "dy"}
+AXES = 52  # pixels of a picture's height that its axis takes
+FREE = {"text_align": "center", "text_baseline": "middle"}
 NOW, WORDS, NOW_WORDS, STRIKE = "now", "words", "now_words", "strike"
 
 
@@ -31,6 +40,7 @@ def greek_profile(
     spot: float,
     quantity: str,
     strike: float | None = None,
+    level: str = "spot",
     height: int = 250,
     dark: bool = False,
 ) -> Any:
@@ -46,6 +56,8 @@ def greek_profile(
         Name and unit, for the axis.
     strike : float, optional
         Marked on the axis.
+    level : str
+        What the price of the underlying is called: spot or forward.
     height : int
         Pixels; the width follows the page.
     dark : bool
@@ -88,18 +100,23 @@ def greek_profile(
     tips = [("Spot, $", "@spot{0,0.00}"), (quantity, "@value{0,0.0000}")]
     hover = HoverTool(renderers=[first], mode="vline", tooltips=tips)
     plot.add_tools(hover)
-    plot.xaxis.axis_label = "Spot, $"
     plot.xaxis.formatter = tick_formatter()
     plot.yaxis.ticker.desired_num_ticks = 4
     plot.xaxis.ticker.desired_num_ticks = 5
     plot.xgrid.visible = False
     when_narrow(plot.xaxis[0].ticker, desired_num_ticks=4)
-    update_greek_profile(plot, curves, spot=spot, quantity=quantity, strike=strike)
+    update_greek_profile(plot, curves, spot=spot, quantity=quantity, strike=strike, level=level)
     return apply_theme(plot, dark=dark)
 
 
 def update_greek_profile(
-    plot: Any, curves: pd.DataFrame, *, spot: float, quantity: str, strike: float | None = None
+    plot: Any,
+    curves: pd.DataFrame,
+    *,
+    spot: float,
+    quantity: str,
+    strike: float | None = None,
+    level: str = "spot",
 ) -> None:
     """Put other curves into the figure; arguments as for `greek_profile`."""
     if not 1 <= curves.shape[1] <= MOST_CURVES or len(curves) < 2:
@@ -119,11 +136,12 @@ def update_greek_profile(
         shown = place < curves.shape[1]
         put(plot, curve_name(place), spot=x if shown else [], value=values[:, place] if shown else [])
     put(plot, NOW, spot=[spot], value=[float(np.interp(spot, x, values[:, 0]))])
-    plot.select_one({"name": STRIKE}).update(location=strike or 0.0, visible=strike is not None)
-    _place_words(plot, curves, spot)
+    part_of(plot, STRIKE).update(location=strike or 0.0, visible=strike is not None)
+    _place_words(plot, curves, spot, level)
     plot.yaxis.axis_label = quantity
     plot.yaxis.formatter = tick_formatter(_digits(room))
-    mark_spot(plot, spot)
+    plot.xaxis.axis_label = f"{level.capitalize()}, $"
+    mark_spot(plot, spot, level=level)
     say(plot, describe_profile(curves, spot=spot, quantity=quantity))
 
 
@@ -132,43 +150,33 @@ def curve_name(place: int) -> str:
     return f"curve_{place}"
 
 
-def _place_words(plot: Any, curves: pd.DataFrame, spot: float) -> None:
-    """Name each curve where the curves are farthest apart, away from the ends and from the spot's line.
-
-    The highest is named above, on its steep side; the lowest below, on the other; one between on the other
-    side of the spot.
-    """
+def _place_words(plot: Any, curves: pd.DataFrame, spot: float, level: str) -> None:
+    """Name each curve where the picture is free and the curves are far apart."""
     x, values = curves.index.to_numpy(float), curves.to_numpy(float)
-    wide = x[-1] - x[0]
-    free = (x > x[0] + 0.16 * wide) & (x < x[-1] - 0.16 * wide) & (np.abs(x - spot) > AWAY * wide)
-    gaps = np.where(free & np.isfinite(values).all(axis=1), np.ptp(values, axis=1), -1.0)
-    best = int(np.argmax(gaps))
-    across = np.where((x - spot) * (x[best] - spot) < 0, gaps, -1.0)
-    order = np.argsort(values[best])
-    for name, places in ((NOW_WORDS, [0]), (WORDS, list(range(1, curves.shape[1])))):
-        at, align, baseline, dx, dy = [], [], [], [], []
-        for place in places:
-            rank = int(np.nonzero(order == place)[0][0])
-            between = 0 < rank < len(order) - 1
-            above = rank > 0
-            here = int(np.argmax(across)) if between else best
-            ahead, behind = values[min(here + 1, len(x) - 1), place], values[max(here - 1, 0), place]
-            left = bool(ahead >= behind) == above
-            at.append(here)
-            align.append("right" if left else "left")
-            baseline.append("bottom" if above else "top")
-            dx.append(-5.0 if left else 5.0)
-            dy.append(-2.0 if above else 3.0)
+    plane = Plane(
+        plot.x_range.start,
+        plot.x_range.end,
+        plot.y_range.start,
+        plot.y_range.end,
+        height=max(float(plot.height - AXES), 100.0),
+    )
+    plane.take_line(spot)
+    plane.take(spot, plane.top - plane.pixels(8), f"{spot_words(spot, level=level)}  ", align="left")
+    plane.curves = [(x, values[:, place]) for place in range(values.shape[1])]
+    wide = plane.right - plane.left
+    inside = (x > plane.left + 0.12 * wide) & (x < plane.right - 0.12 * wide)
+    gaps = np.where(inside & np.isfinite(values).all(axis=1), np.ptp(values, axis=1), -1.0)
+    near = (float(x[int(np.argmax(gaps))]),)
+    places = [
+        plane.name(str(curves.columns[at]), x, values[:, at], near=near) for at in range(len(plane.curves))
+    ]
+    for name, chosen in ((NOW_WORDS, slice(0, 1)), (WORDS, slice(1, None))):
         put_words(
             plot,
             name,
-            x[at],
-            [values[here, place] for here, place in zip(at, places, strict=True)],
-            [str(curves.columns[place]) for place in places],
-            align=align,
-            baseline=baseline,
-            dx=dx,
-            dy=dy,
+            [at for at, _ in places[chosen]],
+            [at for _, at in places[chosen]],
+            [str(each) for each in curves.columns[chosen]],
         )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from workbench.plots.numbers import written
 from workbench.plots.theme import paint
@@ -9,9 +10,22 @@ from workbench.plots.theme import paint
 SPOT, SPOT_WORDS = "spot", "spot_words"
 LABEL_PIXELS = "11px"
 FIELDS = ("align", "baseline", "dx", "dy")
+# Bokeh walks the whole document for each name, 25 ms on a full page; a slider asks for a dozen of them.
+_FOUND: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 
-def mark_spot(plot: Any, spot: float, *, digits: int = 2) -> None:
+def part_of(plot: Any, name: str) -> Any:
+    """Return the part of a figure that has this name, found once; None where there is none yet."""
+    found = _FOUND.setdefault(plot, {})
+    if name not in found:
+        part = plot.select_one({"name": name})
+        if part is None:
+            return None
+        found[name] = part
+    return found[name]
+
+
+def mark_spot(plot: Any, spot: float, *, digits: int = 2, level: str = "spot") -> None:
     """Draw a vertical line at the spot, or move it there, with its price at the top.
 
     Parameters
@@ -22,17 +36,24 @@ def mark_spot(plot: Any, spot: float, *, digits: int = 2) -> None:
         Price of the underlying.
     digits : int
         Digits after the point.
+    level : str
+        What the price is called: spot or forward.
     """
     from bokeh.models.annotations import Span
 
-    words = f"spot {written(spot, digits)}"
-    line = plot.select_one({"name": SPOT})
+    words = spot_words(spot, digits, level=level)
+    line = part_of(plot, SPOT)
     if line is None:
         line = Span(location=spot, dimension="height", line_width=1, name=SPOT)
         plot.add_layout(paint(line, line_color="ink2"))
         curve_words(plot, SPOT_WORDS, "ink", x_offset=5, y_offset=1, text_baseline="top")
     line.location = spot
     put_words(plot, SPOT_WORDS, [spot], [plot.y_range.end], [words])
+
+
+def spot_words(spot: float, digits: int = 2, *, level: str = "spot") -> str:
+    """Return what stands at the line of the spot."""
+    return f"{level} {written(spot, digits)}"
 
 
 def curve_words(plot: Any, name: str, ink: str, **options: Any) -> Any:
@@ -48,7 +69,8 @@ def curve_words(plot: Any, name: str, ink: str, **options: Any) -> Any:
         text_font_size=LABEL_PIXELS,
         source=ColumnDataSource({"x": [], "y": [], "text": [], **fields}),
         name=name,
-        level="overlay",
+        # Words of an overlay are not cut at the frame: while a picture changes they leave marks outside it.
+        level="glyph",
         **options,
     )
     paint(made.glyph, text_color=ink)
@@ -62,7 +84,7 @@ def put_words(plot: Any, name: str, x: Any, y: Any, text: Sequence[str], **more:
 
 def put(plot: Any, name: str, **columns: Any) -> None:
     """Give the renderer of that name new columns, all at once."""
-    plot.select_one({"name": name}).data_source.data = columns
+    part_of(plot, name).data_source.data = columns
 
 
 def set_range(axis_range: Any, start: float, end: float) -> None:

@@ -7,15 +7,16 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import ArgumentError
-from workbench.plots.marks import curve_words, mark_spot, put, put_words, set_range
+from workbench.plots.free_places import Plane
+from workbench.plots.marks import curve_words, mark_spot, part_of, put, put_words, set_range, spot_words
 from workbench.plots.numbers import percent, tick_formatter, written
 from workbench.plots.theme import apply_theme, blank_figure, paint, say, when_narrow
 
 EXPIRY, AREA_GAIN, AREA_LOSS, BREAK_EVENS, BAND = "expiry", "gain", "loss", "break_evens", "band"
 EARLIER_WORDS, EXPIRY_WORDS, BAND_WORDS = "earlier_words", "expiry_words", "band_words"
 BREAK_WORDS = "break_words"
-NEAR = 0.45  # of the picture's width: words of two break-evens that are nearer would touch
-CROWDED, BELOW = 0.11, 0.10  # of the picture's height
+AXES = 52  # pixels of a picture's height that its axis takes
+BESIDE = 0.14  # of the width: where words of an earlier date are wanted, beside the spot
 MOST_EARLIER = 3  # curves before expiry; more could not be told apart
 
 
@@ -136,8 +137,8 @@ def payoff(
         level="overlay",
     )
     paint(diamonds.glyph, fill_color="surface", line_color="ink")
-    curve_words(plot, EARLIER_WORDS, "modelled", text_baseline="bottom", x_offset=4, y_offset=-3)
-    curve_words(plot, EXPIRY_WORDS, "ink", text_baseline="baseline", x_offset=8, y_offset="dy")
+    curve_words(plot, EARLIER_WORDS, "modelled", text_align="center", text_baseline="middle")
+    curve_words(plot, EXPIRY_WORDS, "ink", text_align="center", text_baseline="middle")
     words = curve_words(plot, BAND_WORDS, "ink2", text_baseline="bottom", x_offset=4, y_offset=-3)
     when_narrow(words, visible=False)
     beside = curve_words(
@@ -204,39 +205,33 @@ def update_payoff(
         change=[percent(price / spot - 1, 1, signed=True) for price in spots],
         text=[written(float(amount), signed=True) for amount in profit],
     )
-    plot.select_one({"name": EXPIRY}).glyph.line_dash = [6, 3] if modelled else []
+    part_of(plot, EXPIRY).glyph.line_dash = [6, 3] if modelled else []
     put(plot, AREA_GAIN, spot=spots, pnl=np.maximum(profit, 0.0))
     put(plot, AREA_LOSS, spot=spots, pnl=np.minimum(profit, 0.0))
-    places = []
     for place in range(MOST_EARLIER):
-        label, curve = list(earlier.items())[place] if place < len(earlier) else ("", None)
-        x, y = (np.array([]),) * 2 if curve is None else (curve.index.to_numpy(float), curve.to_numpy(float))
-        put(plot, earlier_name(place), spot=x, pnl=y)
-        if curve is not None:
-            at, ends = float(np.interp(spot, x, y)), float(np.interp(spot, spots, profit))
-            # Words that would stand on the solid curve hang below their own.
-            crowded = 0 <= ends - at < CROWDED * (top - bottom)
-            places.append((spot, at - (BELOW * (top - bottom) if crowded else 0.0), label))
-    places = _apart(places, least=0.075 * (top - bottom), end=top - 0.10 * (top - bottom))
-    put_words(plot, EARLIER_WORDS, *(zip(*places, strict=True) if places else ((), (), ())))
-    falls = bool(profit[1] < profit[0])
-    put_words(
-        plot,
-        EXPIRY_WORDS,
-        [spots[0]],
-        [float(profit[0])],
-        [expiry_words],
-        baseline=["bottom" if falls else "top"],
-        dy=[0.0 if falls else 5.0],
-    )
+        curve = list(earlier.values())[place] if place < len(earlier) else pd.Series(dtype=float)
+        put(plot, earlier_name(place), spot=curve.index.to_numpy(float), pnl=curve.to_numpy(float))
     shown = sorted(price for price in break_evens if spots[0] <= price <= spots[-1])
     step = (spots[-1] - spots[0]) * 1e-4
     rising = [
         bool(np.interp(price + step, spots, profit) > np.interp(price - step, spots, profit))
         for price in shown
     ]
-    _place_break_evens(plot, spot, shown, rising)
-    _place_band(plot, spot, deviation)
+    plane = Plane(
+        plot.x_range.start, plot.x_range.end, bottom, top, height=max(float(plot.height - AXES), 100.0)
+    )
+    plane.take_line(spot)
+    plane.take(spot, top - plane.pixels(8), spot_words(spot) + "  ", align="left")
+    plane.curves = [
+        (curve.index.to_numpy(float), curve.to_numpy(float)) for curve in (at_expiry, *earlier.values())
+    ]
+    plane.curves.append((spots, np.zeros(len(spots))))
+    plane.hatched = (spots, profit)
+    _place_band(plot, spot, deviation, plane)
+    _place_break_evens(plot, spot, shown, rising, plane)
+    x, y = plane.name(expiry_words, spots, profit, near=(plane.left,))
+    put_words(plot, EXPIRY_WORDS, [x], [y], [expiry_words])
+    _name_earlier(plot, earlier, spot, plane)
     plot.xaxis.axis_label = f"{symbol} at that date, $"
     mark_spot(plot, spot)
     say(plot, describe_payoff(at_expiry, spot=spot, break_evens=break_evens, name=name))
@@ -261,30 +256,34 @@ def _set_ranges(
     return bottom, top
 
 
-def _apart(
-    places: list[tuple[float, float, str]], *, least: float, end: float
-) -> list[tuple[float, float, str]]:
-    """Move words up until none stands on another, and none above `end`."""
-    moved: list[tuple[float, float, str]] = []
-    floor = -np.inf
-    for x, y, text in sorted(places, key=lambda place: place[1]):
-        higher = max(y, floor)
-        moved.append((x, higher, text))
-        floor = higher + least
-    excess = moved[-1][1] - end if moved else 0.0
-    return [(x, y - max(excess, 0.0), text) for x, y, text in moved]
+def _name_earlier(plot: Any, earlier: Mapping[str, pd.Series], spot: float, plane: Plane) -> None:
+    """Name the earlier dates beside the spot, where the picture is free."""
+    aside = BESIDE * (plane.right - plane.left)
+    places = [
+        plane.name(
+            label, curve.index.to_numpy(float), curve.to_numpy(float), near=(spot + aside, spot - aside)
+        )
+        for label, curve in earlier.items()
+    ]
+    put_words(plot, EARLIER_WORDS, [x for x, _ in places], [y for _, y in places], list(earlier))
 
 
-def _place_break_evens(plot: Any, spot: float, prices: Sequence[float], rising: Sequence[bool]) -> None:
+def _place_break_evens(
+    plot: Any, spot: float, prices: Sequence[float], rising: Sequence[bool], plane: Plane
+) -> None:
+    """Mark the break-evens, with words where it is free: rather on the side of the loss, and above."""
     put(plot, BREAK_EVENS, x=list(prices), y=[0.0] * len(prices))
-    width = plot.x_range.end - plot.x_range.start
-    words = [words_of_break_even(prices, rising, place, width=width) for place in range(len(prices))]
+    texts = [f"{written(price, 2)}  {percent(price / spot - 1, 1, signed=True)}" for price in prices]
+    words = [
+        plane.beside(text, price, 0.0, left_first=rises)
+        for text, price, rises in zip(texts, prices, rising, strict=True)
+    ]
     put_words(
         plot,
         BREAK_WORDS,
         prices,
         [0.0] * len(prices),
-        [f"{written(price, 2)}  {percent(price / spot - 1, 1, signed=True)}" for price in prices],
+        texts,
         short=[written(price, 2) for price in prices],
         align=["right" if left else "left" for left, _ in words],
         dx=[-9.0 if left else 9.0 for left, _ in words],
@@ -293,29 +292,18 @@ def _place_break_evens(plot: Any, spot: float, prices: Sequence[float], rising: 
     )
 
 
-def words_of_break_even(
-    prices: Sequence[float], rising: Sequence[bool], place: int, *, width: float
-) -> tuple[bool, bool]:
-    """Say where the words of a break-even stand: left of it or right, above the axis or below.
-
-    Above the axis the side of the loss is free. Where a fall and a rise are so near that their words would
-    touch between them, both stand outside and below.
-    """
-    left = bool(rising[place])
-    partner = place - 1 if left else place + 1
-    paired = 0 <= partner < len(prices) and bool(rising[partner]) != left
-    if paired and abs(prices[partner] - prices[place]) < NEAR * width:
-        return not left, True
-    return left, False
-
-
-def _place_band(plot: Any, spot: float, deviation: float | None) -> None:
-    band = plot.select_one({"name": BAND})
+def _place_band(plot: Any, spot: float, deviation: float | None, plane: Plane) -> None:
+    band = part_of(plot, BAND)
     if deviation is None or not np.isfinite(deviation):
         band.update(left=spot, right=spot)
         put_words(plot, BAND_WORDS, [], [], [])
         return
     left = max(spot - deviation, plot.x_range.start)
     band.update(left=left, right=min(spot + deviation, plot.x_range.end))
-    words = f"one standard deviation, ±{written(deviation, 0 if deviation >= 10 else 2)}"
+    amount = written(deviation, 0 if deviation >= 10 else 2)
+    words = f"one standard deviation, ±{amount}"
+    # Words that are wider than the band's half would run into the line of the spot.
+    if plane.size(words)[0] > spot - left:
+        words = f"1 s.d. ±{amount}"
+    plane.take(left, plane.bottom + plane.pixels(10), words, align="left")
     put_words(plot, BAND_WORDS, [left], [plot.y_range.start], [words])

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.errors import ArgumentError
+from workbench.plots.marks import part_of
 from workbench.plots.numbers import percent, tick_formatter, written
 from workbench.plots.theme import apply_theme, blank_figure, paint, say, when_narrow
 
@@ -129,10 +130,10 @@ def update_price_line(
 ) -> None:
     """Put another symbol's prices and trades into the figure."""
     columns = price_columns(bars)
-    plot.select_one({"name": LINE}).data_source.data = columns
-    plot.select_one({"name": LAST}).data_source.data = {name: values[-1:] for name, values in columns.items()}
-    plot.select_one({"name": BUYS}).data_source.data = trade_columns(bars, trades, bought=True)
-    plot.select_one({"name": SELLS}).data_source.data = trade_columns(bars, trades, bought=False)
+    part_of(plot, LINE).data_source.data = columns
+    part_of(plot, LAST).data_source.data = {name: values[-1:] for name, values in columns.items()}
+    part_of(plot, BUYS).data_source.data = trade_columns(bars, trades, bought=True)
+    part_of(plot, SELLS).data_source.data = trade_columns(bars, trades, bought=False)
     plot.yaxis.axis_label = f"{symbol}, $"
     say(plot, describe_prices(bars, symbol))
 

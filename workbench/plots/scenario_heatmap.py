@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import ArgumentError
+from workbench.plots.marks import part_of
 from workbench.plots.numbers import percent, points, written
 from workbench.plots.theme import (
     DARK,
@@ -208,7 +209,7 @@ def scenario_heatmap(
 
 def update_scenario_heatmap(plot: Any, grid: pd.DataFrame) -> None:
     """Put another grid of the same axes into the heatmap."""
-    plot.select_one({"name": CELLS}).data_source.data = scenario_cells(grid)
+    part_of(plot, CELLS).data_source.data = scenario_cells(grid)
     say(plot, describe_scenarios(grid))
 
 
@@ -224,8 +225,8 @@ def mark_scenario(plot: Any, grid: pd.DataFrame, *, spot: float, volatility: flo
     spot, volatility : float
         Relative change of spot, absolute change of volatility; now and what is off the grid get no mark.
     """
-    plot.select_one({"name": CHOSEN}).data_source.data = chosen_cell(grid, spot, volatility)
-    plot.select_one({"name": BETWEEN}).data_source.data = between_cells(grid, spot, volatility)
+    part_of(plot, CHOSEN).data_source.data = chosen_cell(grid, spot, volatility)
+    part_of(plot, BETWEEN).data_source.data = between_cells(grid, spot, volatility)
 
 
 def _frame_now(plot: Any, spots: list[str], volatilities: list[str]) -> None:

@@ -12,6 +12,7 @@ from workbench.pricing.greeks import black_scholes_greeks
 from workbench.pricing.implied_volatility import ImpliedVolatility, implied_volatility
 from workbench.pricing.parity import implied_forwards
 from workbench.pricing.payoff import Extremes, break_evens, extremes, profit_at_expiry, profit_grid, spot_grid
+from workbench.pricing.payoff_curves import payoff_curves
 from workbench.pricing.payoff_summary import (
     SUMMARY_UNITS,
     Capital,
@@ -60,6 +61,7 @@ __all__ = [
     "find_structure",
     "implied_forwards",
     "implied_volatility",
+    "payoff_curves",
     "payoff_summary",
     "probability_in_the_money",
     "probability_of_profit",

@@ -14,14 +14,16 @@ from workbench.plots import on_card, smile, summary_of, update_smile, written
 from workbench.views import options_parts as parts
 from workbench.views.book_parts import MODELLED, card_title_html, freshness_of, state_html
 from workbench.views.export import to_csv
+from workbench.views.number_field import ASKS
 from workbench.views.options_builder import StructureBuilder
 from workbench.views.options_calculator import Calculator
-from workbench.views.options_chain import chain_html
+from workbench.views.options_chain import BY_STRIKE, ORDERS, chain_html
 from workbench.views.options_parts import chip_html
 from workbench.views.options_surface import SurfacePart
 from workbench.views.styles import style
 
-OPENED, SAID = "workbench-opened", "workbench-said"  # how theme.js finds what it tells
+# How theme.js finds what it tells, and what tells it.
+OPENED, SAID, ANSWERED = "workbench-opened", "workbench-said", "workbench-answered"
 STALE_SECONDS = 30.0  # a page made ready longer ago is refreshed when it is opened
 FIRST_DAYS = 30.0  # the page opens at the first expiry that is at least so far
 SMILE_REACH = 3.4  # standard deviations that the smile shows to each side
@@ -42,6 +44,9 @@ class OptionsView(pn.viewable.Viewer):
     expiry = param.Integer(0, bounds=(0, None), doc="Place of the chosen expiry in the strip.")
     part: Any = param.Selector(default="chain", objects=list(PARTS), doc="Part of the page that is shown.")
     rows: Any = param.Selector(default="near", objects=["near", "all", "unpriced"], doc="Strikes shown.")
+    order: Any = param.Selector(default=BY_STRIKE, objects=list(ORDERS), doc="What the chain is sorted by.")
+    falling = param.Boolean(False, doc="The chain shows the largest first.")
+    answers = param.Integer(0, precedence=-1, doc="Count of what has been dealt with; takes the mark away.")
     opened = param.Number(0.0, precedence=-1, doc="When the browser opened the page, seconds since 1970.")
     said = param.String("", precedence=-1, doc="What a button of the page said last, and a count.")
 
@@ -50,8 +55,8 @@ class OptionsView(pn.viewable.Viewer):
         self._page: Any = None
         self._smile: Any = None
         self._made_at = datetime.now(UTC)
-        self.calculator = Calculator()
-        self.builder = StructureBuilder(changed=self._legs_changed)
+        self.calculator = Calculator(answered=self._answered)
+        self.builder = StructureBuilder(changed=self._legs_changed, answered=self._answered)
         self.surface = SurfacePart()
         self._open_desk()
 
@@ -111,6 +116,7 @@ class OptionsView(pn.viewable.Viewer):
             self._hidden = [
                 pn.widgets.FloatInput.from_param(self.param["opened"], tags=[OPENED], visible=False),
                 pn.widgets.TextInput.from_param(self.param["said"], tags=[SAID], visible=False),
+                pn.widgets.IntInput.from_param(self.param["answers"], tags=[ANSWERED], visible=False),
             ]
             self._build()
             self._page = pn.Column(
@@ -143,7 +149,18 @@ class OptionsView(pn.viewable.Viewer):
             width=100,
             height=28,
         )
-        self._top = _box("wb-top", self._head, self._switch, self._export)
+        self._chooser = pn.widgets.Select(
+            label="Underlying",
+            options=self.symbols or [""],
+            value=self.symbol,
+            width=90,
+            tags=[ASKS],
+            css_classes=["wb-heard"],
+            stylesheets=[style("controls", "small_controls")],
+            margin=0,
+        )
+        self._chooser.param.watch(lambda event: self._choose(event.new), "value")
+        self._top = _box("wb-top", self._head, self._chooser, self._switch, self._export)
         self._main = _box(
             "wb-options",
             _card(self._chain_title, self._table),
@@ -166,9 +183,8 @@ class OptionsView(pn.viewable.Viewer):
 
     def _show_head(self) -> None:
         switch = parts.switch_html(PARTS, chosen=self.part, verb="part", label="Part of the page")
-        if len(self.symbols) > 1:
-            named = {name: name for name in self.symbols}
-            switch = parts.switch_html(named, chosen=self.symbol, verb="symbol", label="Underlying") + switch
+        self._chooser.visible = len(self.symbols) > 1
+        self._chooser.param.update(options=self.symbols or [""], value=self.symbol)
         self._switch.object = f'<div class="wb-bar-end">{switch}</div>'
         self._export.visible = bool(len(self.chain))
         if not len(self.chain):
@@ -201,6 +217,16 @@ class OptionsView(pn.viewable.Viewer):
         self._page.objects = self._parts()
         self._show_expiry()
 
+    def _answered(self) -> None:
+        self.answers += 1
+
+    def _choose(self, symbol: str) -> None:
+        try:
+            if symbol in self.symbols:
+                self.symbol = symbol
+        finally:
+            self._answered()
+
     # -- what changes ----------------------------------------------------------------------------------
 
     @param.depends("symbol", watch=True)
@@ -222,7 +248,7 @@ class OptionsView(pn.viewable.Viewer):
         if len(self.expiries):
             self._show_expiry()
 
-    @param.depends("rows", watch=True)
+    @param.depends("rows", "order", "falling", watch=True)
     def _rows_changed(self) -> None:
         if len(self.chain) and self._page is not None:
             self._show_table()
@@ -247,7 +273,12 @@ class OptionsView(pn.viewable.Viewer):
     @param.depends("said", watch=True)
     def _heard(self) -> None:
         """Do what a button of the page said: a verb, its words, and a count that makes each click new."""
-        verb, _, rest = self.said.rpartition(" ")[0].partition(" ")
+        try:
+            self._do(*self.said.rpartition(" ")[0].partition(" ")[::2])
+        finally:
+            self._answered()
+
+    def _do(self, verb: str, rest: str) -> None:
         if verb == "part" and rest in PARTS:
             self.part = rest
         elif verb == "symbol" and rest in self.symbols:
@@ -256,6 +287,11 @@ class OptionsView(pn.viewable.Viewer):
             self.expiry = int(rest)
         elif verb == "rows" and rest in self.param["rows"].objects:
             self.rows = rest
+        elif verb == "sort" and rest in ORDERS:
+            # Numbers are wanted with the largest first, strikes as they are listed.
+            self.param.update(
+                order=rest, falling=not self.falling if rest == self.order else rest != BY_STRIKE
+            )
         elif verb == "structure" and rest in self.builder.param["structure"].objects:
             self.builder.structure = rest
         elif verb == "clear":
@@ -311,7 +347,13 @@ class OptionsView(pn.viewable.Viewer):
             after=MODELLED_COLUMNS,
         )
         table = chain_html(
-            quotes, spot=self.spot, shown=self.rows, legs=self.builder.quantities(), lots=self.builder.lots
+            quotes,
+            spot=self.spot,
+            shown=self.rows,
+            legs=self.builder.quantities(),
+            lots=self.builder.lots,
+            order=self.order,
+            falling=self.falling,
         )
         self._table.object = table + parts.rows_html(quotes, shown=self.rows)
 
@@ -335,7 +377,9 @@ class OptionsView(pn.viewable.Viewer):
             self._smile_box.visible = False
             self._smile_title.object = card_title_html("Smile", "")
             why = parts.reason_words(str(quotes["status"].iloc[0]))
-            self._smile_words.object = state_html("No quote of this expiry has a volatility", f"{why}.")
+            self._smile_words.object = state_html(
+                "No quote of this expiry has a volatility", f"{why[0].upper()}{why[1:]}."
+            )
             return
         if self._smile is None:
             self._smile = on_card(smile(quotes, **options, height=232))

@@ -11,15 +11,9 @@ import param
 
 from workbench.errors import WorkbenchError
 from workbench.plots import on_card, payoff, summary_of, update_payoff, written
-from workbench.pricing import (
-    STRUCTURES,
-    build_structure,
-    payoff_summary,
-    profit_at_expiry,
-    profit_grid,
-    spot_grid,
-)
+from workbench.pricing import STRUCTURES, build_structure, payoff_curves, payoff_summary
 from workbench.views.book_parts import card_title_html, state_html
+from workbench.views.number_field import ASKS, NumberField
 from workbench.views.options_chain import leg_chip
 from workbench.views.options_parts import chip_html, day_words, switch_html
 from workbench.views.styles import style
@@ -33,7 +27,7 @@ QUICK = {
 OWN = "own"
 FIRST = "iron_condor"
 FIRST_LOTS = 10
-REACH = 2.2  # standard deviations that the picture shows to each side at least
+MOST_LOTS = 1000
 CURVES = chip_html("dashed lines modelled")
 
 
@@ -41,14 +35,20 @@ class StructureBuilder(pn.viewable.Viewer):
     """One position in options of one underlying: legs, profit and loss, and what it costs and risks."""
 
     structure: Any = param.Selector(default=FIRST, objects=[*STRUCTURES, OWN], doc="What is built.")
-    lots = param.Integer(FIRST_LOTS, bounds=(1, 1000), doc="Contracts of each leg with a ratio of one.")
+    lots = param.Integer(FIRST_LOTS, bounds=(1, MOST_LOTS), doc="Contracts of each leg with a ratio of one.")
 
-    def __init__(self, *, changed: Callable[[], None] | None = None, **params: Any) -> None:
+    def __init__(
+        self,
+        *,
+        changed: Callable[[], None] = lambda: None,
+        answered: Callable[[], None] = lambda: None,
+        **params: Any,
+    ) -> None:
         super().__init__(**params)
         self.legs = pd.DataFrame()
         self.summary: Any = None
         self.problem = ""
-        self._changed = changed or (lambda: None)
+        self._changed, self._answered = changed, answered
         self._chain = pd.DataFrame()
         self._expiry: Any = None
         self._deviation: float | None = None
@@ -123,6 +123,11 @@ class StructureBuilder(pn.viewable.Viewer):
     def _build_named(self) -> None:
         if self.structure == OWN or not len(self._chain):
             return
+        mine = self._chain[self._chain["expiry"] == self._expiry]
+        if len(mine) and not np.isfinite(mine["implied_volatility"]).any():
+            self.legs = self.legs.iloc[:0]
+            self._show("No quote of this expiry has a volatility; choose a later one.")
+            return
         try:
             self.legs = build_structure(self.structure, self._chain, expiry=self._expiry, quantity=self.lots)
         except WorkbenchError as error:
@@ -159,18 +164,21 @@ class StructureBuilder(pn.viewable.Viewer):
             options={**named, "Legs of your own": OWN},
             value=self.structure,
             width=160,
+            tags=[ASKS],
             css_classes=["wb-heard"],
             stylesheets=[style("controls", "small_controls")],
             margin=0,
         )
         self._chooser.param.watch(lambda event: self._choose(event.new), "value")
-        self._lots = pn.widgets.IntInput.from_param(
-            self.param["lots"],
-            label="Lots",
-            description=None,
-            width=110,
-            stylesheets=[style("controls", "small_controls")],
-            margin=0,
+        self._lots = NumberField(
+            "Lots",
+            "",
+            value=self.lots,
+            bounds=(1, MOST_LOTS),
+            digits=0,
+            whole=True,
+            changed=lambda number: setattr(self, "lots", int(number)),
+            answered=self._answered,
         )
         self._page = _box(
             "wb-card",
@@ -182,8 +190,13 @@ class StructureBuilder(pn.viewable.Viewer):
         self._show(self.problem)
 
     def _choose(self, name: str) -> None:
-        if name != OWN:
-            self.structure = name
+        try:
+            if name == OWN and self.structure != OWN:
+                self._own(self.legs)  # what stands there is to be edited
+            elif name != OWN:
+                self.structure = name
+        finally:
+            self._answered()
 
     def _show(self, problem: str = "") -> None:
         self.problem = problem
@@ -226,40 +239,30 @@ class StructureBuilder(pn.viewable.Viewer):
 
     def _state(self) -> str:
         if self.problem:
-            return state_html(f"{self.title()} cannot be built here", self.problem)
+            return state_html(f"{self.title()} cannot be built here", self.problem.replace("`", ""))
         return state_html(
             "No leg yet", "Click a bid in the chain to sell, an ask to buy; or choose a structure above."
         )
 
 
 def picture_of(legs: pd.DataFrame, summary: Any, *, deviation: float | None, today: Any) -> dict[str, Any]:
-    """Return what `plots.payoff` draws of legs: the curve at the first expiry, and two dates before it."""
-    spot = summary.spot
-    spots = spot_grid(legs, points=161)
-    strikes = legs["strike"].to_numpy(float)
-    reach = max(
-        REACH * (deviation or 0.0), 1.45 * float(np.nanmax(np.abs(strikes - spot), initial=0.0)), spot * 0.02
-    )
-    spots = spots[(spots >= spot - reach) & (spots <= spot + reach)]
-    at_expiry = profit_at_expiry(legs, spots).set_index("spot")["profit"]
-    earlier: dict[str, pd.Series] = {}
-    days = np.floor(summary.horizon_days)
-    if days >= 1:
-        when = [0.0, np.ceil(days * 2 / 3)] if days >= 3 else [0.0]
-        grid = profit_grid(legs, spots=spots, days=when)
-        for each in when:
-            curve = grid[grid["days"] == each]
-            day = day_words(today + pd.Timedelta(days=float(each)))
-            words = f"today, {day}" if each == 0 else day
-            earlier[words] = curve.set_index("spot")["profit"]
+    """Return what `plots.payoff` draws of legs: the engine's curves with their dates in words."""
+    curves = payoff_curves(legs, deviation=deviation)
+    days = [float(each) for each in curves.columns]
+    words = [day_words(today + pd.Timedelta(days=float(np.ceil(np.round(each, 6))))) for each in days]
+    dated = np.isfinite(summary.horizon_days)
+    earlier = {
+        f"today, {word}" if each == 0 else word: curves[each]
+        for each, word in zip(days[:-1], words[:-1], strict=True)
+    }
     return {
-        "at_expiry": at_expiry,
-        "spot": spot,
+        "at_expiry": curves[days[-1]],
+        "spot": summary.spot,
         "earlier": earlier,
         "break_evens": [each for each in summary.break_evens if np.isfinite(each)],
         "deviation": deviation,
         "symbol": summary.underlying or "Underlying",
-        "expiry_words": f"at expiry, {day_words(today + pd.Timedelta(days=float(np.ceil(days))))}",
+        "expiry_words": f"at expiry, {words[-1]}" if dated else "on any day",
         "modelled": summary.modelled,
     }
 
@@ -282,7 +285,7 @@ def legs_html(legs: pd.DataFrame) -> str:
 
 def figures_html(summary: Any) -> str:
     """Return the key figures of a position, each with its unit under it and its exact value."""
-    credit = summary.net_cash_mid
+    credit = round(summary.net_cash_mid, 2)  # legs that cancel leave a rounding of nothing
     side = "credit" if credit >= 0 else "debit"
     cells: tuple[tuple[str, str, float, str, str], ...] = (
         (
@@ -292,8 +295,20 @@ def figures_html(summary: Any) -> str:
             written(credit, signed=True),
             "$",
         ),
-        ("max_profit", "Makes at most", summary.max_profit, _bounded(summary.max_profit), "$"),
-        ("max_loss", "Loses at most", summary.max_loss, _bounded(summary.max_loss), "$"),
+        (
+            "max_profit",
+            "Makes at most" if summary.max_profit >= 0 else "Loses at least",
+            summary.max_profit,
+            _bounded(summary.max_profit),
+            "$",
+        ),
+        (
+            "max_loss",
+            "Loses at most" if summary.max_loss <= 0 else "Makes at least",
+            summary.max_loss,
+            _bounded(summary.max_loss),
+            "$",
+        ),
         (
             "chance_of_profit",
             "Ends in profit",

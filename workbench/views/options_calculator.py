@@ -1,6 +1,7 @@
 """The option calculator: sliders in, price and Greeks in the units of the trade out, and their pictures."""
 
 import asyncio
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -11,42 +12,49 @@ import param
 
 from workbench.errors import WorkbenchError
 from workbench.plots import greek_profile, on_card, summary_of, update_greek_profile, written
-from workbench.pricing import american_greeks, black_scholes_greeks
+from workbench.pricing import implied_volatility
+from workbench.pricing.by_model import OF_A_FORWARD, greeks_by_model, greeks_of, spot_profile
 from workbench.views.book_parts import MODELLED, card_title_html, state_html
+from workbench.views.calculator_parts import (
+    DAYS_PER_YEAR,
+    FIGURES,
+    FURTHER,
+    UNSOLVED,
+    dividends_of,
+    further_html,
+    results_html,
+    unit_of,
+)
+from workbench.views.number_field import ASKS, NumberField, read_number, typed
+from workbench.views.options_parts import contract_words
 from workbench.views.styles import style
 
 SETTLE_SECONDS = 0.02  # what a moving slider sends within this is answered once
-POINTS = 121  # spots of the pictures
-DAYS_PER_YEAR = 365.0
-
-# What is shown of each Greek: name in the engine, label, unit behind `units="trader"`, digits.
-FIGURES = (
-    ("price", "Price", "$ per share", 4),
-    ("delta", "Delta", "shares per option", 4),
-    ("gamma", "Gamma", "delta per $ 1", 5),
-    ("vega", "Vega", "$ per vol point", 4),
-    ("theta", "Theta", "$ per day", 4),
-    ("rho", "Rho", "$ per 1 % of rate", 4),
-)
-FURTHER = (
-    ("phi", "Phi", "$ per 1 % of yield", 4),
-    ("vanna", "Vanna", "delta per vol point", 5),
-    ("vomma", "Vomma", "vega per vol point", 5),
-    ("charm", "Charm", "delta per day", 5),
-    ("color", "Color", "gamma per day", 6),
-    ("speed", "Speed", "gamma per $ 1", 6),
-    ("veta", "Veta", "vega per day", 5),
-    ("zomma", "Zomma", "gamma per vol point", 6),
-    ("ultima", "Ultima", "vomma per vol point", 6),
-    ("dual_delta", "Dual delta", "$ per $ 1 of strike", 4),
-    ("dual_gamma", "Dual gamma", "per $ 1 of strike", 5),
-)
-# The American method gives these.
-AMERICAN = (
-    *("price", "delta", "gamma", "vega", "theta", "rho", "phi", "vanna", "vomma"),
-    *("dual_delta", "dual_gamma"),
-)
 DRAWN = {label: name for name, label, *_ in FIGURES[1:]}
+MODELS = {
+    "European": "black_scholes",
+    "American": "american",
+    "Black-76": "black76",
+    "Bachelier": "bachelier",
+}
+CASH_MODELS = {"Spot": "spot", "Escrowed": "escrowed"}
+# Label, unit, what is taken, digits of the input.
+INPUTS: dict[str, tuple[str, str, tuple[float, float], int]] = {
+    "spot": ("Spot", "$", (0.01, 1e6), 4),
+    "strike": ("Strike", "$", (0.01, 1e6), 4),
+    "days": ("Days to expiry", "", (0.0, 3650.0), 4),
+    "volatility_percent": ("Volatility", "% a year", (0.1, 500.0), 4),
+    "volatility_money": ("Volatility", "$ a year", (0.001, 1e6), 4),
+    "rate_percent": ("Rate", "% a year", (-10.0, 30.0), 4),
+    "yield_percent": ("Dividend yield", "% a year", (-30.0, 30.0), 4),
+}
+# Ends and step of the sliders whose place does not follow the price.
+ENDS = {
+    "days": (0.0, 365.0, 1.0),
+    "volatility_percent": (1.0, 100.0, 0.5),
+    "rate_percent": (-2.0, 10.0, 0.05),
+    "yield_percent": (0.0, 10.0, 0.05),
+}
 
 
 class Calculator(pn.viewable.Viewer):
@@ -57,64 +65,76 @@ class Calculator(pn.viewable.Viewer):
     >>> Calculator(spot=42.0, strike=40.0, days=182)  # doctest: +SKIP
     """
 
-    spot = param.Number(100.0, bounds=(0.01, None), doc="Price of the underlying, $ per share.")
-    strike = param.Number(100.0, bounds=(0.01, None), doc="Strike, $ per share.")
-    days = param.Number(30.0, bounds=(0.0, 1095.0), doc="Calendar days to expiry.")
-    volatility_percent = param.Number(20.0, bounds=(0.1, 200.0), doc="Volatility a year, in percent.")
-    rate_percent = param.Number(0.0, bounds=(-5.0, 15.0), doc="Rate a year, percent, continuous.")
-    yield_percent = param.Number(0.0, bounds=(-5.0, 15.0), doc="Dividend yield a year, percent.")
+    spot = param.Number(100.0, bounds=INPUTS["spot"][2], doc="Underlying or its forward, $ per share.")
+    strike = param.Number(100.0, bounds=INPUTS["strike"][2], doc="Strike, $ per share.")
+    days = param.Number(30.0, bounds=INPUTS["days"][2], doc="Calendar days to expiry.")
+    volatility_percent = param.Number(
+        20.0, bounds=INPUTS["volatility_percent"][2], doc="Volatility a year, in percent."
+    )
+    volatility_money = param.Number(
+        20.0, bounds=INPUTS["volatility_money"][2], doc="Bachelier's volatility, $ a year."
+    )
+    rate_percent = param.Number(
+        0.0, bounds=INPUTS["rate_percent"][2], doc="Rate a year, percent, continuous."
+    )
+    yield_percent = param.Number(
+        0.0, bounds=INPUTS["yield_percent"][2], doc="Dividend yield a year, percent."
+    )
     right: Any = param.Selector(default="Call", objects=["Call", "Put"], doc="What the option is.")
-    exercise: Any = param.Selector(
-        default="European", objects=["European", "American"], doc="When it may be exercised."
+    model: Any = param.Selector(default="black_scholes", objects=MODELS, doc="What prices it.")
+    dividends: Any = param.List(default=[], item_type=tuple, doc="Cash dividends: (years, $ per share).")
+    dividend_model: Any = param.Selector(
+        default="spot", objects=CASH_MODELS, doc="How cash dividends leave the spot."
     )
     drawn: Any = param.Selector(default="Delta", objects=list(DRAWN), doc="Greek of the second picture.")
 
-    def __init__(self, **params: Any) -> None:
+    def __init__(self, *, answered: Callable[[], None] = lambda: None, **params: Any) -> None:
         super().__init__(**params)
         self._page: Any = None
         self._due = False
-        self._sliders: dict[str, Any] = {}
+        self._answered = answered
+        self.fields: dict[str, NumberField] = {}
         self.name_of_contract = ""
 
     # -- figures ---------------------------------------------------------------------------------------
 
+    @property
+    def with_cash(self) -> bool:
+        """True where cash dividends count: American options, and some are given."""
+        return self.model == "american" and bool(self.dividends)
+
     def figures(self) -> dict[str, float]:
         """Return price and Greeks of the option as it stands, in trader's units, as the engine gives them."""
-        names = [name for name, *_ in (*FIGURES, *FURTHER)]
-        if self.exercise == "American":
-            names = [name for name in names if name in AMERICAN]
-        return {name: float(value) for name, value in self._greeks(self.spot, self.days, names).items()}
-
-    def _greeks(self, spot: Any, days: float, names: list[str]) -> dict[str, Any]:
-        terms: dict[str, Any] = {
-            "rate": self.rate_percent / 100,
-            "dividend_yield": self.yield_percent / 100,
-            "is_call": self.right == "Call",
-        }
-        place = (spot, self.strike, days / DAYS_PER_YEAR, self.volatility_percent / 100)
-        if self.exercise == "European":
-            return dict(black_scholes_greeks(*place, **terms, greeks=names, units="trader"))
-        # A picture cannot show what the accurate setting adds; the figures can.
-        terms["accuracy"] = "accurate" if np.ndim(spot) == 0 else "fast"
-        return dict(american_greeks(*place, **terms, greeks=names, units="trader"))
+        given = greeks_of(self.model, with_cash=self.with_cash)
+        names = [name for name, *_ in (*FIGURES, *FURTHER) if name in given]
+        found = greeks_by_model(self.model, *self._place(), **self._terms(), greeks=names, units="trader")
+        return {name: float(value) for name, value in found.items()}
 
     def curves(self, name: str) -> pd.DataFrame:
         """Return price or a Greek against the spot: today, and at expiry or half-way there."""
-        deviation = self.volatility_percent / 100 * np.sqrt(max(self.days, 1.0) / DAYS_PER_YEAR)
-        reach = float(np.clip(3.5 * deviation, 0.08, 0.9))
-        middle = self.strike
-        low = min(middle * (1 - reach), self.spot * 0.97)
-        high = max(middle * (1 + reach), self.spot * 1.03)
-        spots = np.linspace(max(low, 0.01), high, POINTS)
-        if name == "price":
-            later = (0.0, "at expiry")
-        else:
-            later = (self.days / 2, f"in {written(self.days / 2)} days")
-        columns = {"today": self._greeks(spots, self.days, [name])[name]}
-        if self.days > 0:
-            columns[later[1]] = self._greeks(spots, later[0], [name])[name]
-        frame = pd.DataFrame(columns, index=spots)
-        return frame.replace([np.inf, -np.inf], np.nan)
+        later = 0.0 if name == "price" else self.days / 2
+        words = "at expiry" if name == "price" else f"in {written(self.days - later)} days"
+        curves = spot_profile(
+            self.model,
+            *self._place(),
+            greek=name,
+            later=later / DAYS_PER_YEAR,
+            **self._terms(),
+            units="trader",
+        )
+        return curves.set_axis(["today", words][: curves.shape[1]], axis="columns")
+
+    def _place(self) -> tuple[float, float, float, float]:
+        volatility = self.volatility_money if self.model == "bachelier" else self.volatility_percent / 100
+        return self.spot, self.strike, self.days / DAYS_PER_YEAR, volatility
+
+    def _terms(self) -> dict[str, Any]:
+        terms: dict[str, Any] = {"rate": self.rate_percent / 100, "is_call": self.right == "Call"}
+        if self.model not in OF_A_FORWARD:
+            terms["dividend_yield"] = self.yield_percent / 100
+        if self.with_cash:
+            terms |= {"dividends": list(self.dividends), "dividend_model": self.dividend_model}
+        return terms
 
     # -- the page --------------------------------------------------------------------------------------
 
@@ -124,82 +144,80 @@ class Calculator(pn.viewable.Viewer):
         return self._page
 
     def _build(self) -> None:
-        self._title = _html("")
-        self._results = _html("")
-        self._further = _html("")
-        self._words = _html("")
-        self._choices = _box(
-            "wb-choices", _choice(self.param["right"], "Right"), _choice(self.param["exercise"], "Exercise")
+        self._title, self._results, self._further, self._words = (_html("") for _ in range(4))
+        self._greek_unit = _html("")
+        self._asked = self._entry("From a price", "$ per share; the volatility follows", self._solve)
+        self._asked_words = _html("")
+        self._cash = self._entry("Cash dividends", "days: $, …", self._pay)
+        self._cash_words = _html("")
+        self._cash_box = _box(
+            "wb-field",
+            self._cash,
+            _box("wb-choices", _choice(self.param["dividend_model"], "How cash dividends leave the spot")),
+            self._cash_words,
         )
+        for name in INPUTS:
+            self._make_field(name)
         self._price_plot = on_card(greek_profile(self.curves("price"), **self._picture("price"), height=290))
         self._greek_plot = on_card(greek_profile(self.curves("delta"), **self._picture("delta"), height=290))
         self._page = _box(
             "wb-calculator",
             _card(
                 self._title,
-                self._choices,
-                self._slider("spot", "Spot, $"),
-                self._slider("strike", "Strike, $"),
-                self._slider("days", "Days to expiry"),
-                self._slider("volatility_percent", "Volatility, % a year"),
-                self._slider("rate_percent", "Rate, % a year"),
-                self._slider("yield_percent", "Dividend yield, % a year"),
+                _box(
+                    "wb-choices", _choice(self.param["right"], "Right"), _choice(self.param["model"], "Model")
+                ),
+                *self.fields.values(),
+                self._cash_box,
+                _box("wb-field", self._asked, self._asked_words),
             ),
             _card(self._results, self._further),
             _card(
-                _html(card_title_html("Price", "$ per share, against the spot", after=MODELLED)),
+                _html(card_title_html("Price", "$ per share, against the underlying", after=MODELLED)),
                 pn.pane.Bokeh(self._price_plot, sizing_mode="stretch_width", margin=0),
-                _box(
-                    "wb-between",
-                    _html(card_title_html("Greek", "against the spot")),
-                    _choice(self.param["drawn"], "Greek"),
-                ),
+                _box("wb-between", self._greek_unit, _choice(self.param["drawn"], "Greek")),
                 pn.pane.Bokeh(self._greek_plot, sizing_mode="stretch_width", margin=0),
                 self._words,
             ),
         )
+        self._fit_model()
         self._show()
 
-    def _slider(self, name: str, title: str) -> Any:
-        low, high, step = self._reach(name)
-        made = pn.widgets.EditableFloatSlider(
-            label=title,
-            start=low,
-            end=high,
-            step=step,
+    def _make_field(self, name: str) -> None:
+        label, unit, bounds, digits = INPUTS[name]
+        self.fields[name] = NumberField(
+            label,
+            unit,
             value=float(getattr(self, name)),
-            fixed_start=self.param[name].bounds[0],
-            fixed_end=self.param[name].bounds[1],
-            format="0,0.00" if name != "days" else "0",
+            bounds=bounds,
+            digits=digits,
+            slider=self._reach(name),
+            changed=lambda value: setattr(self, name, value),
+            answered=self._answered,
+        )
+
+    def _entry(self, label: str, hint: str, heard: Callable[[str], None]) -> Any:
+        made = pn.widgets.TextInput(
+            label=label,
+            placeholder=hint,
+            tags=[ASKS],
+            css_classes=["wb-number", "wb-broad"],
+            stylesheets=[style("controls", "small_controls")],
             sizing_mode="stretch_width",
-            stylesheets=[style("controls")],
             margin=0,
-            css_classes=["wb-slider"],
         )
-        # The widget is made of two, which have style sheets of their own.
-        made._slider.param.update(stylesheets=[style("controls")], margin=(0, 0, 6, 0))
-        made._value_edit.param.update(
-            stylesheets=[style("controls", "small_controls")], margin=0, width=104, sizing_mode="fixed"
-        )
-        made._label.param.update(sizing_mode="stretch_width", align="center")
-        made.param.watch(lambda event: self._moved(name, event.new), "value")
-        self._sliders[name] = made
+        made.param.watch(lambda event: heard(event.new), "value")
         return made
 
     def _reach(self, name: str) -> tuple[float, float, float]:
         """Return the ends and the step of a slider; prices lie around the strike."""
-        if name in ("spot", "strike"):
-            middle = float(self.strike)
-            step = float(10.0 ** np.floor(np.log10(max(middle, 0.1)) - 2) * 0.5)
-            return max(step, round(middle * 0.5 / step) * step), round(middle * 1.5 / step) * step, step
-        ends = {
-            "days": (0.0, 365.0, 1.0),
-            "volatility_percent": (1.0, 100.0, 0.5),
-            "rate_percent": (-2.0, 10.0, 0.05),
-            "yield_percent": (0.0, 10.0, 0.05),
-        }
-        low, high, step = ends[name]
         value = float(getattr(self, name))
+        if name in ENDS:
+            low, high, step = ENDS[name]
+            return min(low, value), max(high, value), step
+        middle = float(self.strike) if name != "volatility_money" else value
+        step = float(10.0 ** np.floor(np.log10(max(middle, 0.1)) - 2) * 0.5)
+        low, high = max(step, round(middle * 0.5 / step) * step), round(middle * 1.5 / step) * step
         return min(low, value), max(high, value), step
 
     def take(self, contract: Any) -> None:
@@ -220,37 +238,91 @@ class Calculator(pn.viewable.Viewer):
             "yield_percent": contract["dividend_yield"] * 100,
         }
         known = {name: float(value) for name, value in values.items() if np.isfinite(value)}
-        for name, value in known.items():
-            low, high = self.param[name].bounds
-            known[name] = float(np.clip(value, low, np.inf if high is None else high))
-        self.name_of_contract = str(contract["symbol"])
+        known = {name: float(np.clip(value, *INPUTS[name][2])) for name, value in known.items()}
+        self.name_of_contract = contract_words(str(contract["symbol"]))
         self.param.update(
             **known,
             right="Call" if contract["right"] == "C" else "Put",
-            exercise="American" if contract["exercise"] == "american" else "European",
+            model="american" if contract["exercise"] == "american" else "black_scholes",
         )
-        for name, slider in self._sliders.items():
-            low, high, step = self._reach(name)
-            slider.param.update(start=low, end=high, step=step, value=float(getattr(self, name)))
+        for name, field in self.fields.items():
+            field.put(float(getattr(self, name)), self._reach(name))
         self._schedule()
 
     # -- what changes ----------------------------------------------------------------------------------
 
-    def _moved(self, name: str, value: float | None) -> None:
-        low, high = self.param[name].bounds
-        if value is None or value == getattr(self, name):
+    @param.depends("model", watch=True)
+    def _fit_model(self) -> None:
+        """Show the inputs that the model takes; Bachelier begins at the same volatility in money."""
+        if self._page is None:
             return
-        setattr(self, name, float(np.clip(value, low, np.inf if high is None else high)))
+        on_forward, in_money = self.model in OF_A_FORWARD, self.model == "bachelier"
+        if in_money and self._in_money != in_money:
+            amount = self.volatility_percent / 100 * self.spot
+            self.volatility_money = float(np.clip(amount, *INPUTS["volatility_money"][2]))
+            self.fields["volatility_money"].put(self.volatility_money, self._reach("volatility_money"))
+        self._in_money = in_money
+        self.fields["spot"].rename("Forward" if on_forward else "Spot")
+        self.fields["volatility_percent"].show_if(not in_money)
+        self.fields["volatility_money"].show_if(in_money)
+        self.fields["yield_percent"].show_if(not on_forward)
+        self._cash_box.visible = self.model == "american"
+
+    _in_money = False
+
+    def _pay(self, text: str) -> None:
+        """Take the cash dividends as they were typed."""
+        try:
+            self.dividends = dividends_of(text)
+            self._cash_words.object = ""
+        except WorkbenchError as error:
+            self._cash_words.object = _wrong(str(error))
+        finally:
+            self._answered()
+
+    def _solve(self, text: str) -> None:
+        """Find the volatility that gives the price that was typed."""
+        try:
+            self._asked_words.object = self._solved(text)
+        except WorkbenchError as error:
+            self._asked_words.object = _wrong(str(error))
+        finally:
+            self._answered()
+
+    def _solved(self, text: str) -> str:
+        price = read_number(text)
+        if not text.strip():
+            return ""
+        if price is None:
+            return _wrong(f"“{text.strip()[:24]}” is no number; give a price, as in 4.75.")
+        if self.with_cash:
+            return _wrong("With cash dividends no volatility is found; take them away, or give a yield.")
+        spot, strike, years, _ = self._place()
+        found = implied_volatility(price, spot, strike, years, **self._terms(), model=self.model)
+        status, volatility = str(found.status), float(found.volatility)
+        if status != "ok":
+            return _wrong(UNSOLVED.get(status, status).format(price=typed(price, 4)))
+        name = "volatility_money" if self.model == "bachelier" else "volatility_percent"
+        shown = volatility if self.model == "bachelier" else volatility * 100
+        low, high = INPUTS[name][2]
+        if not low <= shown <= high:
+            return _wrong(f"Only a volatility of {written(shown, 2)} {INPUTS[name][1]} gives {price:g} $.")
+        setattr(self, name, shown)
+        self.fields[name].put(shown)
+        return f'<p class="wb-solved">{written(shown, 2)} {INPUTS[name][1]} gives {written(price, 4)} $.</p>'
 
     @param.depends(
         "spot",
         "strike",
         "days",
         "volatility_percent",
+        "volatility_money",
         "rate_percent",
         "yield_percent",
         "right",
-        "exercise",
+        "model",
+        "dividends",
+        "dividend_model",
         "drawn",
         watch=True,
     )
@@ -268,57 +340,38 @@ class Calculator(pn.viewable.Viewer):
 
     def _show(self) -> None:
         self._due = False
-        self._title.object = card_title_html("Calculator", self._contract_words())
+        try:
+            self._show_figures()
+        finally:
+            self._answered()
+
+    def _show_figures(self) -> None:
+        words = f"begun from {self.name_of_contract}" if self.name_of_contract else ""
+        self._title.object = card_title_html("Calculator", words or "move a slider, or type a number")
         try:
             figures = self.figures()
+            name = DRAWN[self.drawn]
+            update_greek_profile(self._price_plot, self.curves("price"), **self._picture("price"))
+            update_greek_profile(self._greek_plot, self.curves(name), **self._picture(name))
         except WorkbenchError as error:
             self._results.object = state_html("These inputs have no price", str(error))
             self._further.object = ""
             return
-        self._results.object = results_html(figures, exercise=self.exercise)
-        self._further.object = further_html(figures)
-        name = DRAWN[self.drawn]
-        update_greek_profile(self._price_plot, self.curves("price"), **self._picture("price"))
-        update_greek_profile(self._greek_plot, self.curves(name), **self._picture(name))
+        cash = self.dividend_model if self.with_cash else ""
+        self._results.object = results_html(figures, model=self.model, with_cash=cash)
+        self._further.object = further_html(figures, model=self.model)
+        self._greek_unit.object = card_title_html("Greek", self._picture(name)["quantity"].split(", ")[1])
         sentences = f"{summary_of(self._price_plot)} {summary_of(self._greek_plot)}"
         self._words.object = f'<p class="wb-hidden">{escape(sentences)}</p>'
 
     def _picture(self, name: str) -> dict[str, Any]:
-        labels = {key: f"{label}, {unit}" for key, label, unit, _ in FIGURES}
-        return {"spot": self.spot, "strike": self.strike, "quantity": labels[name]}
-
-    def _contract_words(self) -> str:
-        if self.name_of_contract:
-            return f"begun from {' '.join(self.name_of_contract.split())}"
-        return "move a slider, or type a number"
+        labels = {key: f"{label}, {unit_of(unit, self.model)}" for key, label, unit, _ in FIGURES}
+        level = "forward" if self.model in OF_A_FORWARD else "spot"
+        return {"spot": self.spot, "strike": self.strike, "quantity": labels[name], "level": level}
 
 
-def results_html(figures: dict[str, float], *, exercise: str) -> str:
-    """Return price and first Greeks, each with its unit under it and its exact value as `data-value`."""
-    cells = "".join(
-        f'<div class="wb-key"><dt>{escape(label)}</dt>'
-        f'<dd><div class="wb-value" data-figure="{name}" data-value="{figures[name]!r}">'
-        f'{written(figures[name], digits)}</div><div class="wb-unit">{escape(unit)}</div></dd></div>'
-        for name, label, unit, digits in FIGURES
-    )
-    model = "Black-Scholes-Merton" if exercise == "European" else "Andersen-Lake-Offengenden"
-    title = card_title_html("Price and Greeks", model, after=MODELLED)
-    return f'{title}<dl class="wb-keys" aria-live="polite">{cells}</dl>'
-
-
-def further_html(figures: dict[str, float]) -> str:
-    """Return the further Greeks as a table; those that the method does not give are left out."""
-    rows = "".join(
-        f'<tr><th scope="row">{escape(label)}</th><td data-figure="{name}" data-value="{figures[name]!r}">'
-        f'{written(figures[name], digits)}</td><td class="wb-words">{escape(unit)}</td></tr>'
-        for name, label, unit, digits in FURTHER
-        if name in figures
-    )
-    return (
-        '<div class="wb-title wb-next"><h2>Further Greeks</h2><span>in the units of the trade</span></div>'
-        '<table><thead><tr><th scope="col">Greek</th><th scope="col">Value</th>'
-        f'<th scope="col" class="wb-words">Unit</th></tr></thead><tbody>{rows}</tbody></table>'
-    )
+def _wrong(sentence: str) -> str:
+    return f'<p class="wb-wrong" role="alert">{escape(sentence)}</p>'
 
 
 def _choice(parameter: Any, label: str) -> Any:

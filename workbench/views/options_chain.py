@@ -11,6 +11,16 @@ from workbench.plots import written
 from workbench.views.options_parts import reason_words, say_button
 
 NEAR = 22  # strikes shown at first
+BY_STRIKE = "strike"
+# What each column of one side can be sorted by; `right column` is what its header says.
+COLUMNS = {
+    "oi": ("open_interest", "Open<br>interest"),
+    "iv": ("implied_volatility", "IV, %"),
+    "delta": ("delta", "Delta"),
+    "bid": ("bid", "Bid, $"),
+    "ask": ("ask", "Ask, $"),
+}
+ORDERS = (BY_STRIKE, *(f"{right}-{name}" for right in "CP" for name in COLUMNS))
 
 
 def strikes_shown(rows: pd.DataFrame, *, spot: float, shown: str, legs: Mapping[str, float]) -> list[float]:
@@ -40,7 +50,42 @@ def strikes_shown(rows: pd.DataFrame, *, spot: float, shown: str, legs: Mapping[
     return [float(strike) for strike in strikes[chosen]]
 
 
-def chain_html(rows: pd.DataFrame, *, spot: float, shown: str, legs: Mapping[str, float], lots: int) -> str:
+def in_order(strikes: list[float], rows: pd.DataFrame, order: str, *, falling: bool) -> list[float]:
+    """Return strikes in the order of a column; those without a value come last, either way.
+
+    Parameters
+    ----------
+    strikes : list of float
+        What is shown, ascending.
+    rows : DataFrame
+        One expiry of `Desk.chain`.
+    order : str
+        One of `ORDERS`: ``strike``, or a right and a column, as in ``P-bid``.
+    falling : bool
+        The largest first.
+    """
+    if order == BY_STRIKE:
+        return strikes[::-1] if falling else strikes
+    right, _, name = order.partition("-")
+    side = rows[rows["right"] == right].drop_duplicates("strike").set_index("strike")
+    values = (
+        side[COLUMNS[name][0]]
+        .reindex(strikes)
+        .sort_values(ascending=not falling, kind="stable", na_position="last")
+    )
+    return [float(strike) for strike in values.index]
+
+
+def chain_html(
+    rows: pd.DataFrame,
+    *,
+    spot: float,
+    shown: str,
+    legs: Mapping[str, float],
+    lots: int,
+    order: str = BY_STRIKE,
+    falling: bool = False,
+) -> str:
     """Return the chain of one expiry as an HTML table.
 
     Parameters
@@ -55,32 +100,39 @@ def chain_html(rows: pd.DataFrame, *, spot: float, shown: str, legs: Mapping[str
         Marked at their row.
     lots : int
         Contracts that a click adds; said in each button's title.
+    order : str
+        One of `ORDERS`; the rule at the spot and the gaps between strikes show by strike alone.
+    falling : bool
+        The largest first.
     """
-    strikes = strikes_shown(rows, spot=spot, shown=shown, legs=legs)
+    strikes = in_order(strikes_shown(rows, spot=spot, shown=shown, legs=legs), rows, order, falling=falling)
     by = {(row["strike"], row["right"]): row for row in rows.to_dict("records")}
     most = rows["open_interest"].max() if rows["open_interest"].notna().any() else float("nan")
     has_interest = bool(np.isfinite(most) and most > 0)
     digits = 2 if (np.round(rows["strike"] % 1, 6) != 0).any() or spot < 1000 else 0
     body: list[str] = []
-    above = False
     listed = np.sort(rows["strike"].unique())
     places = np.searchsorted(listed, strikes)
     for number, strike in enumerate(strikes):
-        rule = ' class="wb-spot-rule"' if strike > spot and not above and body else ""
-        if not rule and number and places[number] > places[number - 1] + 1 and shown == "near":
-            rule = ' class="wb-gap"'
-        above = above or strike > spot
+        rule = ""
+        if number and order == BY_STRIKE:
+            before = strikes[number - 1]
+            if min(before, strike) <= spot < max(before, strike):
+                rule = ' class="wb-spot-rule"'
+            elif abs(places[number] - places[number - 1]) > 1 and shown == "near":
+                rule = ' class="wb-gap"'
         call = _side(by.get((strike, "C")), legs, lots, most, inside=strike < spot)
         put = _side(by.get((strike, "P")), legs, lots, most, inside=strike > spot)
-        order = ("leg", "oi", "iv", "delta", "bid", "ask")
+        outward = ("leg", "oi", "iv", "delta", "bid", "ask")
         mirrored = ("bid", "ask", "delta", "iv", "oi", "leg")
         body.append(
-            f"<tr{rule}>{''.join(call[name] for name in order if has_interest or name != 'oi')}"
+            f"<tr{rule}>{''.join(call[name] for name in outward if has_interest or name != 'oi')}"
             f'<th scope="row">{written(strike, digits)}</th>'
             f"{''.join(put[name] for name in mirrored if has_interest or name != 'oi')}</tr>"
         )
     return (
-        f'<table class="wb-chain">{_head(has_interest)}<tbody>{"".join(body)}</tbody></table>'
+        f'<table class="wb-chain">{_head(has_interest, order, falling=falling)}'
+        f"<tbody>{''.join(body)}</tbody></table>"
         f'<p class="wb-hidden">{escape(describe_chain(rows, spot))}</p>'
     )
 
@@ -95,25 +147,33 @@ def describe_chain(rows: pd.DataFrame, spot: float) -> str:
     )
 
 
-def _head(has_interest: bool) -> str:
-    wide = ' class="wb-wide"'
-    interest = f'<th scope="col"{wide}>Open<br>interest</th>' if has_interest else ""
+def _head(has_interest: bool, order: str, *, falling: bool) -> str:
+    def column(key: str, text: str, kind: str = "") -> str:
+        sorted_by = key == order
+        state = f' aria-sort="{"descending" if falling else "ascending"}"' if sorted_by else ""
+        mark = f' <span aria-hidden="true">{"▾" if falling else "▴"}</span>' if sorted_by else ""
+        name = f' class="{kind}"' if kind else ""
+        button = say_button(f"sort {key}", text + mark, kind="wb-sort")
+        return f'<th scope="col"{name}{state}>{button}</th>'
+
+    def side(right: str, names: tuple[str, ...]) -> str:
+        wide = {"oi", "iv", "delta"}
+        return "".join(
+            column(f"{right}-{name}", COLUMNS[name][1], "wb-wide" if name in wide else "")
+            for name in names
+            if has_interest or name != "oi"
+        )
+
     leg = '<th scope="col" class="wb-leg">Leg</th>'
-    calls = (
-        f'{leg}{interest}<th scope="col"{wide}>IV, %</th><th scope="col"{wide}>Delta</th>'
-        '<th scope="col">Bid, $</th><th scope="col">Ask, $</th>'
-    )
-    puts = (
-        '<th scope="col">Bid, $</th><th scope="col">Ask, $</th>'
-        f'<th scope="col"{wide}>Delta</th><th scope="col"{wide}>IV, %</th>{interest}{leg}'
-    )
+    calls = leg + side("C", ("oi", "iv", "delta", "bid", "ask"))
+    puts = side("P", ("bid", "ask", "delta", "iv", "oi")) + leg
     # On a narrow page the hidden columns leave the two groups three columns each.
     span = 6 if has_interest else 5
     return (
         f'<thead><tr><th colspan="{span}" class="wb-wide" scope="colgroup">Calls</th>'
         '<th class="wb-none wb-wide"></th>'
         f'<th colspan="{span}" class="wb-wide" scope="colgroup">Puts</th></tr>'
-        f'<tr>{calls}<th scope="col" class="wb-strike">Strike, $</th>{puts}</tr></thead>'
+        f"<tr>{calls}{column(BY_STRIKE, 'Strike, $', 'wb-strike')}{puts}</tr></thead>"
     )
 
 

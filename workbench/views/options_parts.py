@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.market.instruments import parse_occ_symbol
 from workbench.plots import percent, written
 from workbench.views.book_parts import CLOCK, DOT, FLAG, HATCH, state_html
 
@@ -112,6 +113,14 @@ def day_words(day: Any, *, year: bool = False) -> str:
     """Return a date as people write it: ``19 Jul``, with the year where it is asked for."""
     stamp = pd.Timestamp(day)
     return f"{stamp.day} {stamp:%b}" + (f" {stamp:%y}" if year else "")
+
+
+def contract_words(symbol: str) -> str:
+    """Return an option's OCC symbol as people say it: ``AAPL 19 Jul 14 645 call``."""
+    contract = parse_occ_symbol(symbol)
+    strike = written(float(contract.strike), 2).removesuffix(".00")
+    side = "call" if contract.right == "C" else "put"
+    return f"{contract.root} {day_words(contract.expiry, year=True)} {strike} {side}"
 
 
 def findings_of(chain: pd.DataFrame) -> list[str]:

@@ -51,10 +51,12 @@
   const soon = () => { if (!due) { due = true; queueMicrotask(() => { due = false; dressAll(); }); } };
   // What the reader lets go is marked as being worked on at once; the answer takes the mark away.
   const noticed = (event) => {
-    if (event.kind === "RootAdded") { soon(); setTimeout(tellOpened, 300); setTimeout(() => reveal(), 1500); }
+    if (event.kind === "RootAdded") { soon(); setTimeout(tellOpened, 300); [800, 1500, 3000].forEach((wait) => setTimeout(() => reveal(), wait)); }
     if (event.kind !== "ModelChanged") return;
     if (event.attr === "children" || event.attr === "elements") { soon(); delete root.dataset.wbBusy; }
     if (event.attr === "value_throttled") root.dataset.wbBusy = "";
+    if (event.attr === "value" && event.model.tags?.includes("workbench-asks") && event.sync !== false) root.dataset.wbBusy = "";
+    if (event.attr === "value" && event.model.tags?.includes("workbench-answered")) delete root.dataset.wbBusy;
     if (event.attr === "text") { delete root.dataset.wbBusy; queueMicrotask(() => { reveal(); refocus(); }); }
   };
   const tagged = (tag) => (window.Bokeh?.documents ?? []).flatMap((doc) =>
