@@ -82,7 +82,7 @@ def one_boundary_put(
         if solved[4] == fine[3].shape[0]:
             tables = fine
     else:
-        tolerance = _TOLERANCE if accurate else 20.0 * _TOLERANCE
+        tolerance = _TOLERANCE if accurate else 10.0 * _TOLERANCE
         guess_boundary(years, volatility, rate, dividend_yield, tables[0], h)
         change = solve_boundary(years, volatility, rate, dividend_yield, tables, h, work, _STEPS, tolerance)
         if not change < tolerance:
