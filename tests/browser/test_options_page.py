@@ -89,17 +89,10 @@ def test_a_slider_changes_the_price_to_what_the_engine_says(opened):
     click(page, "part calculator")
     page.wait_for_selector(".wb-keys", timeout=30_000)
     page.get_by_role("button", name="European", exact=True).click()
-    spot, strike = (
-        page.locator(".wb-card input.bk-input").nth(0),
-        page.locator(".wb-card input.bk-input").nth(1),
-    )
-    for box, text in ((spot, "430"), (strike, "440")):
-        box.fill(text)
-        box.press("Enter")
-    for place, text in ((2, "73"), (3, "25"), (4, "0"), (5, "0")):
-        box = page.locator(".wb-card input.bk-input").nth(place)
-        box.fill(text)
-        box.press("Enter")
+    boxes = page.locator(".wb-card input.bk-input:visible")
+    for place, text in enumerate(("430", "440", "73", "25", "0", "0")):
+        boxes.nth(place).fill(text)
+        boxes.nth(place).press("Enter")
     terms = {"rate": 0.0, "dividend_yield": 0.0, "greeks": ["price", "vega"], "units": "trader"}
     wait_for_figure(page, "price", float(black_scholes_greeks(430, 440, 0.2, 0.25, **terms)["price"]))
     handle = page.locator(".noUi-handle").nth(3)
@@ -108,7 +101,21 @@ def test_a_slider_changes_the_price_to_what_the_engine_says(opened):
     expected = black_scholes_greeks(430, 440, 0.2, 0.255, **terms)
     wait_for_figure(page, "price", float(expected["price"]))
     wait_for_figure(page, "vega", float(expected["vega"]))
+    boxes.nth(0).fill("430,5")
+    boxes.nth(0).press("Enter")
+    wait_for_text(page, ".wb-wrong", "decimals take a point; Spot stays at 430.")
+    wait_for_figure(page, "price", float(expected["price"]))
     opened.keep("options_calculator")
+    opened.must_be_clean()
+
+
+def test_headers_sort_the_chain_by_true_numbers(opened):
+    page = opened.page
+    click(page, "sort P-ask")
+    page.wait_for_selector("th[aria-sort=descending]", timeout=30_000)
+    texts = page.locator(".wb-chain tbody tr td:nth-last-child(4)").all_inner_texts()
+    asks = [float(text.replace(",", "")) for text in texts]
+    assert len(asks) > 5 and asks == sorted(asks, reverse=True)
     opened.must_be_clean()
 
 

@@ -21,7 +21,7 @@ from workbench.plots.theme import (
 )
 
 CELLS = "cells"
-LEAST_ROW, MOST_ROW, ALL_ROWS = 26, 46, 552  # pixels
+LEAST_ROW, MOST_ROW, ALL_ROWS = 26, 64, 552  # pixels
 NARROW_COLUMNS = 5
 
 
