@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from workbench.errors import PricingInputError
-from workbench.pricing import american_price, binomial_price, black_scholes_price
+from workbench.pricing import american_greeks, american_price, binomial_price, black_scholes_price
 from workbench.pricing.american_double_rows import double_chunk
 from workbench.pricing.american_scheme import two_boundary_tables
 from workbench.pricing.exercise_boundary import exercise_boundary
@@ -267,6 +267,13 @@ def test_tiny_time_and_tiny_volatility_come_to_the_limits():
     for years, volatility in ((1e-9, 0.2), (1e-5, 1e-4), (1.0, 1e-9), (1e-12, 1e-9)):
         price = american_price([80.0, 100.0, 120.0], 100, years, volatility, **ORDINARY)
         assert_allclose(price, [20, 0, 0], atol=1e-3)
+
+
+def test_an_option_that_may_be_call_or_put_has_no_price_nor_greeks():
+    kinds = pd.array([False, None], dtype="boolean")
+    assert_array_equal(np.isnan(american_price([36.0, 36.0], 40, 1, 0.2, rate=0.06, is_call=kinds)), [0, 1])
+    greeks = american_greeks([36.0, 36.0], 40, 1, 0.2, rate=0.06, is_call=kinds)
+    assert all(np.isnan(values).tolist() == [False, True] for values in greeks.values())
 
 
 def test_a_missing_value_gives_a_missing_price_in_its_row_alone():

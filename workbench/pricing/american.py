@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,7 +22,7 @@ from workbench.arrays import (
 from workbench.errors import PricingInputError
 from workbench.pricing.american_scheme import scheme, two_boundary_tables
 from workbench.pricing.black_scholes import black_scholes_price
-from workbench.pricing.european import names_of
+from workbench.pricing.european import names_of, settle_flags
 from workbench.pricing.greeks import FIRST_GREEKS, GREEKS, Units, black_scholes_greeks, factors_of
 
 Accuracy = Literal["accurate", "fast"]
@@ -104,17 +104,17 @@ def checked_rows(
         What the rows broadcast to.
     labels : Labels
     """
-    if accuracy not in {"accurate", "fast"}:
+    if accuracy not in get_args(Accuracy):
         raise PricingInputError(f"`accuracy` is {accuracy!r}; give 'accurate' or 'fast'.")
     labels = labels_of(**arguments)
     single = _one_row(arguments)
     if single is not None:
         return *single, (), labels
-    values = labels.values
+    values, is_call = settle_flags({name: labels.values[name] for name in _NUMBERS}, labels.values["is_call"])
     numbers = require_positive(spot=values["spot"], strike=values["strike"])
     numbers += require_non_negative(years=values["years"], volatility=values["volatility"])
     numbers += require_finite(rate=values["rate"], dividend_yield=values["dividend_yield"])
-    (is_call,) = require_flags(is_call=values["is_call"])
+    (is_call,) = require_flags(is_call=is_call)
     require_one_shape(**dict(zip(_NUMBERS, numbers, strict=True)), is_call=is_call)
     shape = np.broadcast_shapes(is_call.shape, *(array.shape for array in numbers))
     # Copied, since compiled code takes an array that cannot be written for another type.
