@@ -193,7 +193,7 @@ def fits_html(surface: Any) -> str:
     return (
         f"{card_title_html('Fit', proof)}"
         '<table><thead><tr><th scope="col">Expiry</th><th scope="col">Quotes</th><th scope="col">Ringed</th>'
-        '<th scope="col">ATM IV,<br>%</th><th scope="col">Miss, root<br>mean square, pt</th>'
+        '<th scope="col">ATM of the<br>fit, %</th><th scope="col">Miss, root<br>mean square, pt</th>'
         '<th scope="col">Worst near<br>money, pt</th>'
         '<th scope="col" class="wb-wide">Inside bid<br>to ask, %</th>'
         f"</tr></thead><tbody>{rows}</tbody></table>"
