@@ -74,6 +74,9 @@ def test_an_american_put_costs_more_and_a_cash_dividend_moves_it():
     every = document(*terms, "--american", *cash, "--greeks", "all")["figures"]
     assert {"vanna", "vomma", "phi"} <= set(every)
     assert "cash dividends 1 in 0.25 y; spot model" in workbench("price", *terms, "--american", *cash)
+    price = paid["figures"]["price"]["value"]
+    back = document(*terms[:3], *terms[4:], "--american", *cash, "--from-price", price)
+    assert back["volatility"] == pytest.approx(0.2, abs=1e-6)
 
 
 WRONG = {

@@ -2,11 +2,15 @@
 
 import json
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from workbench.cli.options import DeskCommand
+
+if TYPE_CHECKING:  # the engines load where they are asked
+    from workbench.pricing.by_model import PricingModel
+    from workbench.pricing.greeks import Units
 
 MODELS = ("black_scholes", "black76", "bachelier", "american")
 FIRST = ("delta", "gamma", "vega", "theta", "rho")
@@ -30,7 +34,6 @@ UNITS = {
     "dual_delta": ("per 1.00 of strike", "per 1.00 of strike"),
     "dual_gamma": ("dual delta per 1.00 of strike", "dual delta per 1.00 of strike"),
 }
-ALL = tuple(name for name in UNITS if name != "price")
 OF_A_FORWARD = ("black76", "bachelier")
 DAYS_PER_YEAR = 365.0
 
@@ -94,11 +97,11 @@ def price(
     rate: float,
     dividend_yield: float,
     american: bool,
-    model: str,
+    model: "PricingModel",
     dividends: tuple[str, ...],
     dividend_model: str | None,
     greeks: str,
-    units: str,
+    units: "Units",
     from_price: float | None,
     as_json: bool,
 ) -> None:
@@ -114,7 +117,7 @@ def price(
     model = "american" if american else model
     cash = [_dividend(text) for text in dividends]
     if cash:
-        _require_cash_model(model, dividend_model, from_price)
+        _require_cash_model(model, dividend_model)
     if dividend_yield and model in OF_A_FORWARD:
         raise click.UsageError(f"--yield is in the forward already; leave it out with {model}.")
     document: dict[str, Any] = {
@@ -141,6 +144,8 @@ def price(
             dividend_yield=dividend_yield,
             is_call=not put,
             model=model,
+            dividends=cash or None,
+            dividend_model=dividend_model,
         )
         volatility = float(found.volatility)
         document |= {"from_price": from_price, "status": str(found.status)}
@@ -184,15 +189,13 @@ def _inputs(
     return given["SPOT"], given["STRIKE"], years, given.get("VOLATILITY", float("nan"))
 
 
-def _require_cash_model(model: str, dividend_model: str | None, from_price: float | None) -> None:
+def _require_cash_model(model: str, dividend_model: str | None) -> None:
     if model != "american":
         raise click.UsageError("--dividend needs --american: the European models take a --yield.")
     if dividend_model is None:
         raise click.UsageError(
             "--dividend needs --dividend-model spot or escrowed; the two differ by per cents."
         )
-    if from_price is not None:
-        raise click.UsageError("--from-price takes a --yield; cash dividends are not solved for.")
 
 
 def _dividend(text: str) -> tuple[float, float]:
@@ -203,31 +206,20 @@ def _dividend(text: str) -> tuple[float, float]:
         raise click.BadParameter(f"{text!r} is not YEARS:AMOUNT, as in 0.25:1.00.") from error
 
 
-def _names(text: str, model: str, *, with_cash: bool) -> list[str]:
+def _names(text: str, model: "PricingModel", *, with_cash: bool) -> list[str]:
     """Return the names of the Greeks asked for."""
     word = text.strip().lower()
     if word == "none":
         return []
     if word == "all":
-        return [name for name in _available(model, with_cash) if name != "price"]
+        from workbench.pricing.by_model import greeks_of
+
+        return [name for name in greeks_of(model, with_cash=with_cash) if name != "price"]
     return [name.strip() for name in word.split(",") if name.strip()]
 
 
-def _available(model: str, with_cash: bool) -> tuple[str, ...]:
-    """Return the Greeks that a model gives."""
-    if with_cash:
-        from workbench.pricing.dividends import GREEKS
-
-        return GREEKS
-    if model == "american":
-        from workbench.pricing.american import AMERICAN_GREEKS
-
-        return AMERICAN_GREEKS
-    return ALL if model == "black_scholes" else tuple(name for name in ALL if name != "phi")
-
-
 def _figures(
-    model: str,
+    model: "PricingModel",
     terms: tuple[float, float, float, float],
     *,
     rate: float,
@@ -236,22 +228,21 @@ def _figures(
     dividends: list[tuple[float, float]],
     dividend_model: str | None,
     names: list[str],
-    units: str,
+    units: "Units",
 ) -> dict[str, dict[str, Any]]:
-    from workbench import pricing
+    from workbench.pricing.by_model import greeks_by_model
 
-    common: dict[str, Any] = {"rate": rate, "is_call": is_call, "greeks": names, "units": units}
-    if model == "black_scholes":
-        found = pricing.black_scholes_greeks(*terms, dividend_yield=dividend_yield, **common)
-    elif model == "black76":
-        found = pricing.black76_greeks(*terms, **common)
-    elif model == "bachelier":
-        found = pricing.bachelier_greeks(*terms, **common)
-    else:
-        common |= {"dividend_yield": dividend_yield}
-        if dividends:
-            common |= {"dividends": dividends, "dividend_model": dividend_model}
-        found = pricing.american_greeks(*terms, **common)
+    found = greeks_by_model(
+        model,
+        *terms,
+        rate=rate,
+        dividend_yield=dividend_yield,
+        is_call=is_call,
+        dividends=dividends or None,
+        dividend_model=dividend_model,
+        greeks=names,
+        units=units,
+    )
     place = 0 if units == "trader" else 1
     return {name: {"value": float(found[name]), "unit": _unit(name, model, place)} for name in names}
 
