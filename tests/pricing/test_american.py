@@ -269,6 +269,18 @@ def test_tiny_time_and_tiny_volatility_come_to_the_limits():
         assert_allclose(price, [20, 0, 0], atol=1e-3)
 
 
+@pytest.mark.parametrize("tiny", [5e-324, 2e-313, -2e-313, 1e-291, -1e-291])
+@pytest.mark.parametrize("is_call", [True, False])
+def test_a_rate_or_yield_of_next_to_nothing_prices_as_none(tiny, is_call):
+    for other in (0.05, -0.05):
+        for terms, same in (
+            ({"rate": other, "dividend_yield": tiny}, {"rate": other}),
+            ({"rate": tiny, "dividend_yield": other}, {"dividend_yield": other}),
+        ):
+            price = american_price(100, 100, 1, 0.2, is_call=is_call, **terms)
+            assert price == american_price(100, 100, 1, 0.2, is_call=is_call, **same)
+
+
 def test_an_option_that_may_be_call_or_put_has_no_price_nor_greeks():
     kinds = pd.array([False, None], dtype="boolean")
     assert_array_equal(np.isnan(american_price([36.0, 36.0], 40, 1, 0.2, rate=0.06, is_call=kinds)), [0, 1])

@@ -12,6 +12,7 @@ from workbench.pricing.kernels import compiled
 # Which rule a put follows: the first three from its rates alone.
 NEVER, ONE_BOUNDARY, TWO_BOUNDARIES, CERTAIN, MISSING = range(5)
 _LEAST_MONEYNESS, _MOST_MONEYNESS = 1e-100, 1e100
+_LEAST_RATE = 1e-290  # nearer to zero than this it is zero: its quotients would leave the doubles
 _NO_DEVIATION = 1e-12  # of volatility times root of time: less is none
 
 # Difficulties up to which the schemes serve, measured against finer ones on random options.
@@ -118,6 +119,10 @@ def as_put(
         moneyness = _LEAST_MONEYNESS
     elif moneyness > _MOST_MONEYNESS:
         moneyness = _MOST_MONEYNESS
+    if abs(rate) < _LEAST_RATE:
+        rate = 0.0
+    if abs(dividend_yield) < _LEAST_RATE:
+        dividend_yield = 0.0
     return strike, moneyness, rate, dividend_yield
 
 
@@ -184,5 +189,5 @@ def two_boundary_rows(
 ) -> None:
     """Mark the rows that have two boundaries."""
     for i in range(out.size):
-        r, q = (dividend_yield[i], rate[i]) if is_call[i] else (rate[i], dividend_yield[i])
-        out[i] = row_kind(spot[i], years[i], volatility[i], r, q) == TWO_BOUNDARIES
+        _, moneyness, r, q = as_put(spot[i], 1.0, rate[i], dividend_yield[i], is_call[i])
+        out[i] = row_kind(moneyness, years[i], volatility[i], r, q) == TWO_BOUNDARIES
