@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import QuantLib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -19,25 +20,25 @@ ORDINARY = {"rate": 0.05, "dividend_yield": 0.02, "is_call": False}
 
 def quantlib_prices(cases):
     """QuantLib's QdFp in high precision; cases in (spot, strike, days, volatility, rate, yield, is_call)."""
-    ql = pytest.importorskip("QuantLib")
-    today = ql.Date(2, 1, 2024)
-    ql.Settings.instance().evaluationDate = today
-    count = ql.Actual365Fixed()
-    quotes = [ql.SimpleQuote(0.1) for _ in range(4)]  # spot, volatility, rate, yield
-    spot, volatility, rate, dividend_yield = (ql.QuoteHandle(quote) for quote in quotes)
+    today = QuantLib.Date(2, 1, 2024)
+    QuantLib.Settings.instance().evaluationDate = today
+    count = QuantLib.Actual365Fixed()
+    quotes = [QuantLib.SimpleQuote(0.1) for _ in range(4)]  # spot, volatility, rate, yield
+    spot, volatility, rate, dividend_yield = (QuantLib.QuoteHandle(quote) for quote in quotes)
     flat = [
-        ql.YieldTermStructureHandle(ql.FlatForward(today, value, count)) for value in (dividend_yield, rate)
+        QuantLib.YieldTermStructureHandle(QuantLib.FlatForward(today, value, count))
+        for value in (dividend_yield, rate)
     ]
-    surface = ql.BlackConstantVol(today, ql.NullCalendar(), volatility, count)
-    process = ql.BlackScholesMertonProcess(spot, *flat, ql.BlackVolTermStructureHandle(surface))
-    engine = ql.QdFpAmericanEngine(process, ql.QdFpAmericanEngine.highPrecisionScheme())
+    surface = QuantLib.BlackConstantVol(today, QuantLib.NullCalendar(), volatility, count)
+    process = QuantLib.BlackScholesMertonProcess(spot, *flat, QuantLib.BlackVolTermStructureHandle(surface))
+    engine = QuantLib.QdFpAmericanEngine(process, QuantLib.QdFpAmericanEngine.highPrecisionScheme())
     prices = []
     for s, k, days, v, r, q, is_call in cases:
         for quote, value in zip(quotes, (s, v, r, q), strict=True):
             quote.setValue(float(value))
-        kind = ql.Option.Call if is_call else ql.Option.Put
-        option = ql.VanillaOption(
-            ql.PlainVanillaPayoff(kind, float(k)), ql.AmericanExercise(today, today + int(days))
+        kind = QuantLib.Option.Call if is_call else QuantLib.Option.Put
+        option = QuantLib.VanillaOption(
+            QuantLib.PlainVanillaPayoff(kind, float(k)), QuantLib.AmericanExercise(today, today + int(days))
         )
         option.setPricingEngine(engine)
         prices.append(option.NPV())

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import QuantLib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -102,17 +103,24 @@ def test_every_greek_is_the_slope_of_the_price(is_call, two, allowed):
 
 
 def test_quantlibs_grid_gives_the_same_delta_gamma_and_theta():
-    ql = pytest.importorskip("QuantLib")
-    today = ql.Date(2, 1, 2024)
-    ql.Settings.instance().evaluationDate = today
-    count = ql.Actual365Fixed()
-    flat = [ql.YieldTermStructureHandle(ql.FlatForward(today, rate, count)) for rate in (0.02, 0.06)]
-    surface = ql.BlackVolTermStructureHandle(ql.BlackConstantVol(today, ql.NullCalendar(), 0.3, count))
-    process = ql.BlackScholesMertonProcess(ql.QuoteHandle(ql.SimpleQuote(100.0)), *flat, surface)
+    today = QuantLib.Date(2, 1, 2024)
+    QuantLib.Settings.instance().evaluationDate = today
+    count = QuantLib.Actual365Fixed()
+    flat = [
+        QuantLib.YieldTermStructureHandle(QuantLib.FlatForward(today, rate, count)) for rate in (0.02, 0.06)
+    ]
+    surface = QuantLib.BlackVolTermStructureHandle(
+        QuantLib.BlackConstantVol(today, QuantLib.NullCalendar(), 0.3, count)
+    )
+    process = QuantLib.BlackScholesMertonProcess(
+        QuantLib.QuoteHandle(QuantLib.SimpleQuote(100.0)), *flat, surface
+    )
     for is_call in (True, False):
-        kind = ql.Option.Call if is_call else ql.Option.Put
-        option = ql.VanillaOption(ql.PlainVanillaPayoff(kind, 105.0), ql.AmericanExercise(today, today + 365))
-        option.setPricingEngine(ql.FdBlackScholesVanillaEngine(process, 800, 800))
+        kind = QuantLib.Option.Call if is_call else QuantLib.Option.Put
+        option = QuantLib.VanillaOption(
+            QuantLib.PlainVanillaPayoff(kind, 105.0), QuantLib.AmericanExercise(today, today + 365)
+        )
+        option.setPricingEngine(QuantLib.FdBlackScholesVanillaEngine(process, 800, 800))
         ours = american_greeks(
             100, 105, 1.0, 0.3, rate=0.06, dividend_yield=0.02, is_call=is_call,
             greeks=["price", "delta", "gamma", "theta"],

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import QuantLib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -20,36 +21,37 @@ MODELS = ("spot", "escrowed")
 
 def quantlib_price(spot, strike, days, volatility, rate, is_call, dividends, model, american, nodes=600):
     """QuantLib's finite differences; `dividends` in (days, amount)."""
-    ql = pytest.importorskip("QuantLib")
-    today = ql.Date(2, 1, 2024)
-    ql.Settings.instance().evaluationDate = today
-    count = ql.Actual365Fixed()
+    today = QuantLib.Date(2, 1, 2024)
+    QuantLib.Settings.instance().evaluationDate = today
+    count = QuantLib.Actual365Fixed()
 
     def flat(value):
-        return ql.YieldTermStructureHandle(ql.FlatForward(today, value, count))
+        return QuantLib.YieldTermStructureHandle(QuantLib.FlatForward(today, value, count))
 
-    process = ql.BlackScholesMertonProcess(
-        ql.QuoteHandle(ql.SimpleQuote(spot)),
+    process = QuantLib.BlackScholesMertonProcess(
+        QuantLib.QuoteHandle(QuantLib.SimpleQuote(spot)),
         flat(0.0),
         flat(rate),
-        ql.BlackVolTermStructureHandle(ql.BlackConstantVol(today, ql.NullCalendar(), volatility, count)),
+        QuantLib.BlackVolTermStructureHandle(
+            QuantLib.BlackConstantVol(today, QuantLib.NullCalendar(), volatility, count)
+        ),
     )
-    kind = ql.FdBlackScholesVanillaEngine
+    kind = QuantLib.FdBlackScholesVanillaEngine
     engine = kind(
         process,
-        [ql.FixedDividend(amount, today + day) for day, amount in dividends],
+        [QuantLib.FixedDividend(amount, today + day) for day, amount in dividends],
         nodes,
         nodes,
         0,
-        ql.FdmSchemeDesc.CrankNicolson(),
+        QuantLib.FdmSchemeDesc.CrankNicolson(),
         False,
         -1e300,
         {"spot": kind.Spot, "escrowed": kind.Escrowed}[model],
     )
-    payoff = ql.PlainVanillaPayoff(ql.Option.Call if is_call else ql.Option.Put, strike)
+    payoff = QuantLib.PlainVanillaPayoff(QuantLib.Option.Call if is_call else QuantLib.Option.Put, strike)
     expiry = today + days
-    exercise = ql.AmericanExercise(today, expiry) if american else ql.EuropeanExercise(expiry)
-    option = ql.VanillaOption(payoff, exercise)
+    exercise = QuantLib.AmericanExercise(today, expiry) if american else QuantLib.EuropeanExercise(expiry)
+    option = QuantLib.VanillaOption(payoff, exercise)
     option.setPricingEngine(engine)
     return option.NPV()
 
