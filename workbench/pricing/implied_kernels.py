@@ -12,7 +12,7 @@ u, v = X / s -+ kappa s / 2, and both prices are density(u) s M(u, v) with the d
 
 import math
 
-from workbench.pricing.kernels import bits_of, compiled, fma, from_bits, log
+from workbench.pricing.kernels import bits_of, compiled, exp_series, fma, from_bits, log, log_of_parts
 
 ROOT_TWO_PI = 2.5066282746310002
 # The polynomials of Mills' ratio hold from here to infinity.
@@ -32,17 +32,7 @@ def exp_and_excess(x: float) -> tuple[float, float]:
     shifted = fma(x, _LOG2_E, _ROUNDER)
     count = shifted - _ROUNDER
     rest = fma(count, -_LN2_LOW, fma(count, -_LN2_HIGH, x))
-    p = 2.510038549551032e-08
-    p = fma(p, rest, 2.7620088445409746e-07)
-    p = fma(p, rest, 2.7557268459997064e-06)
-    p = fma(p, rest, 2.4801521295954376e-05)
-    p = fma(p, rest, 0.00019841269863053618)
-    p = fma(p, rest, 0.0013888888917213717)
-    p = fma(p, rest, 0.008333333333330062)
-    p = fma(p, rest, 0.04166666666662413)
-    p = fma(p, rest, 0.16666666666666669)
-    p = fma(p, rest, 0.5)
-    p = fma(p * rest, rest, rest)
+    p = fma(exp_series(rest) * rest, rest, rest)
     power = from_bits(((bits_of(shifted) - _ROUNDER_BITS) << 52) + _ONE_BITS)
     return fma(power, p, power), fma(power, p, power - 1.0)
 
@@ -55,19 +45,7 @@ def log_ratio(a: float, b: float) -> float:
     power = (bits - _ROOT_HALF_BITS) >> 52
     # The difference of near numbers is exact; their quotient is not.
     f = (a - b) / b if power == 0 else from_bits(bits - (power << 52)) - 1.0
-    s = f / (f + 2.0)
-    z = s * s
-    p = 0.14618462083796982
-    p = fma(p, z, 0.15331558670323325)
-    p = fma(p, z, 0.18182894030543298)
-    p = fma(p, z, 0.22222211067419392)
-    p = fma(p, z, 0.2857142862638853)
-    p = fma(p, z, 0.39999999999898594)
-    p = fma(p, z, 0.666666666666667)
-    count = float(power)
-    small = fma(-s, fma(-z, p, f), count * _LN2_LOW)
-    value: float = fma(count, _LN2_HIGH, f + small)
-    return value
+    return log_of_parts(f, power)
 
 
 @compiled(forceinline=True)

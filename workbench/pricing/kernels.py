@@ -108,6 +108,22 @@ def use_widest_vectors(typing_context):  # type: ignore[no-untyped-def]
 
 
 @compiled(forceinline=True)
+def exp_series(rest: float) -> float:
+    """Return (e^rest - 1 - rest) / rest^2 for a rest of half a log 2 at most, by a fitted polynomial."""
+    p = 2.510038549551032e-08
+    p = fma(p, rest, 2.7620088445409746e-07)
+    p = fma(p, rest, 2.7557268459997064e-06)
+    p = fma(p, rest, 2.4801521295954376e-05)
+    p = fma(p, rest, 0.00019841269863053618)
+    p = fma(p, rest, 0.0013888888917213717)
+    p = fma(p, rest, 0.008333333333330062)
+    p = fma(p, rest, 0.04166666666662413)
+    p = fma(p, rest, 0.16666666666666669)
+    series: float = fma(p, rest, 0.5)
+    return series
+
+
+@compiled(forceinline=True)
 def exp(x: float) -> float:
     """Return e^x within an ulp; 0 below -746, infinity above 709.79, NaN for NaN.
 
@@ -120,17 +136,7 @@ def exp(x: float) -> float:
     rest = fma(count, -_LN2_HIGH, clamped)
     low = count * _LN2_LOW
     rest = rest - low
-    p = 2.510038549551032e-08
-    p = fma(p, rest, 2.7620088445409746e-07)
-    p = fma(p, rest, 2.7557268459997064e-06)
-    p = fma(p, rest, 2.4801521295954376e-05)
-    p = fma(p, rest, 0.00019841269863053618)
-    p = fma(p, rest, 0.0013888888917213717)
-    p = fma(p, rest, 0.008333333333330062)
-    p = fma(p, rest, 0.04166666666662413)
-    p = fma(p, rest, 0.16666666666666669)
-    p = fma(p, rest, 0.5)
-    p = fma(p * rest, rest, rest) + 1.0
+    p = fma(exp_series(rest) * rest, rest, rest) + 1.0
     whole = bits_of(shifted) - _ROUNDER_BITS
     half = whole >> 1
     first = from_bits((half << 52) + _ONE_BITS)
@@ -140,15 +146,8 @@ def exp(x: float) -> float:
 
 
 @compiled(forceinline=True)
-def log(x: float) -> float:
-    """Return the natural logarithm of a positive normal double within an ulp; anything else is undefined.
-
-    The double is split into a power of two and a number m near one; log m = 2 artanh((m - 1) / (m + 1)).
-    """
-    bits = bits_of(x)
-    power = (bits - _ROOT_HALF_BITS) >> 52
-    m = from_bits(bits - (power << 52))
-    f = m - 1.0
+def log_of_parts(f: float, power: int) -> float:
+    """Return log(2^power (1 + f)) for 1 + f between the root of a half and the root of two."""
     s = f / (f + 2.0)
     z = s * s
     p = 0.14618462083796982
@@ -163,6 +162,19 @@ def log(x: float) -> float:
     small = fma(-s, fma(-z, p, f), count * _LN2_LOW)
     value: float = fma(count, _LN2_HIGH, f + small)
     return value
+
+
+@compiled(forceinline=True)
+def log(x: float) -> float:
+    """Return the natural logarithm of a positive normal double within an ulp; anything else is undefined.
+
+    The double is split into a power of two and a number m near one; log m = 2 artanh((m - 1) / (m + 1)).
+    """
+    bits = bits_of(x)
+    power = (bits - _ROOT_HALF_BITS) >> 52
+    m = from_bits(bits - (power << 52))
+    f = m - 1.0
+    return log_of_parts(f, power)
 
 
 @compiled(forceinline=True)
