@@ -18,6 +18,7 @@ from workbench.views.number_field import ASKS
 from workbench.views.options_builder import StructureBuilder
 from workbench.views.options_calculator import Calculator
 from workbench.views.options_chain import BY_STRIKE, ORDERS, chain_html
+from workbench.views.options_panes import box, card, html_pane
 from workbench.views.options_parts import chip_html
 from workbench.views.options_surface import SurfacePart
 from workbench.views.styles import style
@@ -129,16 +130,16 @@ class OptionsView(pn.viewable.Viewer):
         return self._page
 
     def _build(self) -> None:
-        self._head = _html("")
-        self._switch = _html("")
-        self._strip = _html("")
-        self._chain_title = _html("")
-        self._table = _html("")
-        self._smile_title = _html("")
-        self._smile_words = _html("")
+        self._head = html_pane("")
+        self._switch = html_pane("")
+        self._strip = html_pane("")
+        self._chain_title = html_pane("")
+        self._table = html_pane("")
+        self._smile_title = html_pane("")
+        self._smile_words = html_pane("")
         self._smile_pane = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
-        self._smile_box = _box("wb-picture", self._smile_pane)
-        self._state = _html("")
+        self._smile_box = box("wb-picture", self._smile_pane)
+        self._state = html_pane("")
         self._export = pn.widgets.FileDownload(
             callback=lambda: to_csv(self.chain),
             filename=f"chain-{self.symbol}.csv",
@@ -160,13 +161,13 @@ class OptionsView(pn.viewable.Viewer):
             margin=0,
         )
         self._chooser.param.watch(lambda event: self._choose(event.new), "value")
-        self._top = _box("wb-top", self._head, self._chooser, self._switch, self._export)
-        self._main = _box(
+        self._top = box("wb-top", self._head, self._chooser, self._switch, self._export)
+        self._main = box(
             "wb-options",
-            _card(self._chain_title, self._table),
-            _box(
+            card(self._chain_title, self._table),
+            box(
                 "wb-beside",
-                _card(self._smile_title, self._smile_box, self._smile_words),
+                card(self._smile_title, self._smile_box, self._smile_words),
                 self.builder,
             ),
         )
@@ -177,7 +178,7 @@ class OptionsView(pn.viewable.Viewer):
             strip = [self._strip] if len(self.expiries) else []
             return [self._top, *strip, self.calculator, *self._hidden]
         if not len(self.chain):
-            return [self._top, _card(self._state), *self._hidden]
+            return [self._top, card(self._state), *self._hidden]
         middle = self._main if self.part == "chain" else self.surface
         return [self._top, self._strip, middle, *self._hidden]
 
@@ -400,21 +401,3 @@ def first_expiry(expiries: pd.DataFrame) -> int:
         near = far[expiries["quotes"].to_numpy()[far[:3]].argmax()] if len(far) > 2 else far[0]
         return int(near)
     return int(priced[-1]) if len(priced) else 0
-
-
-def _html(text: str) -> Any:
-    return pn.pane.HTML(text, stylesheets=[style("parts", "options")], sizing_mode="stretch_width", margin=0)
-
-
-def _card(*objects: Any) -> Any:
-    return _box("wb-card", *objects)
-
-
-def _box(name: str, *objects: Any) -> Any:
-    return pn.Column(
-        *objects,
-        css_classes=[name],
-        stylesheets=[style("layout", "options_layout")],
-        sizing_mode="stretch_width",
-        margin=0,
-    )

@@ -15,6 +15,7 @@ from workbench.pricing import STRUCTURES, build_structure, payoff_curves, payoff
 from workbench.views.book_parts import card_title_html, state_html
 from workbench.views.number_field import ASKS, NumberField
 from workbench.views.options_chain import leg_chip
+from workbench.views.options_panes import box, html_pane
 from workbench.views.options_parts import chip_html, day_words, switch_html
 from workbench.views.styles import style
 
@@ -152,12 +153,12 @@ class StructureBuilder(pn.viewable.Viewer):
         return self._page
 
     def _build(self) -> None:
-        self._title = _html("")
-        self._controls = _html("")
-        self._figures = _html("")
+        self._title = html_pane("")
+        self._controls = html_pane("")
+        self._figures = html_pane("")
         self._pane = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
         # A pane hands its own visibility to its figure for good; the box around it keeps it.
-        self._picture = _box("wb-picture", self._pane)
+        self._picture = box("wb-picture", self._pane)
         named = {STRUCTURES[name].title: name for name in STRUCTURES}
         self._chooser = pn.widgets.Select(
             label="Structure",
@@ -180,10 +181,10 @@ class StructureBuilder(pn.viewable.Viewer):
             changed=lambda number: setattr(self, "lots", int(number)),
             answered=self._answered,
         )
-        self._page = _box(
+        self._page = box(
             "wb-card",
             self._title,
-            _box("wb-head-row", self._controls, self._chooser, self._lots),
+            box("wb-head-row", self._controls, self._chooser, self._lots),
             self._picture,
             self._figures,
         )
@@ -340,17 +341,3 @@ def figures_html(summary: Any) -> str:
 
 def _bounded(amount: float) -> str:
     return "unlimited" if np.isinf(amount) else written(amount, signed=True)
-
-
-def _html(text: str) -> Any:
-    return pn.pane.HTML(text, stylesheets=[style("parts", "options")], sizing_mode="stretch_width", margin=0)
-
-
-def _box(name: str, *objects: Any) -> Any:
-    return pn.Column(
-        *objects,
-        css_classes=[name],
-        stylesheets=[style("layout", "options_layout")],
-        sizing_mode="stretch_width",
-        margin=0,
-    )

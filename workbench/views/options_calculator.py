@@ -26,6 +26,7 @@ from workbench.views.calculator_parts import (
     unit_of,
 )
 from workbench.views.number_field import ASKS, NumberField, read_number, typed
+from workbench.views.options_panes import box, card, html_pane
 from workbench.views.options_parts import contract_words
 from workbench.views.styles import style
 
@@ -144,38 +145,38 @@ class Calculator(pn.viewable.Viewer):
         return self._page
 
     def _build(self) -> None:
-        self._title, self._results, self._further, self._words = (_html("") for _ in range(4))
-        self._greek_unit = _html("")
+        self._title, self._results, self._further, self._words = (html_pane("") for _ in range(4))
+        self._greek_unit = html_pane("")
         self._asked = self._entry("From a price", "$ per share; the volatility follows", self._solve)
-        self._asked_words = _html("")
+        self._asked_words = html_pane("")
         self._cash = self._entry("Cash dividends", "days: $, …", self._pay)
-        self._cash_words = _html("")
-        self._cash_box = _box(
+        self._cash_words = html_pane("")
+        self._cash_box = box(
             "wb-field",
             self._cash,
-            _box("wb-choices", _choice(self.param["dividend_model"], "How cash dividends leave the spot")),
+            box("wb-choices", _choice(self.param["dividend_model"], "How cash dividends leave the spot")),
             self._cash_words,
         )
         for name in INPUTS:
             self._make_field(name)
         self._price_plot = on_card(greek_profile(self.curves("price"), **self._picture("price"), height=290))
         self._greek_plot = on_card(greek_profile(self.curves("delta"), **self._picture("delta"), height=290))
-        self._page = _box(
+        self._page = box(
             "wb-calculator",
-            _card(
+            card(
                 self._title,
-                _box(
+                box(
                     "wb-choices", _choice(self.param["right"], "Right"), _choice(self.param["model"], "Model")
                 ),
                 *self.fields.values(),
                 self._cash_box,
-                _box("wb-field", self._asked, self._asked_words),
+                box("wb-field", self._asked, self._asked_words),
             ),
-            _card(self._results, self._further),
-            _card(
-                _html(card_title_html("Price", "$ per share, against the underlying", after=MODELLED)),
+            card(self._results, self._further),
+            card(
+                html_pane(card_title_html("Price", "$ per share, against the underlying", after=MODELLED)),
                 pn.pane.Bokeh(self._price_plot, sizing_mode="stretch_width", margin=0),
-                _box("wb-between", self._greek_unit, _choice(self.param["drawn"], "Greek")),
+                box("wb-between", self._greek_unit, _choice(self.param["drawn"], "Greek")),
                 pn.pane.Bokeh(self._greek_plot, sizing_mode="stretch_width", margin=0),
                 self._words,
             ),
@@ -377,22 +378,4 @@ def _wrong(sentence: str) -> str:
 def _choice(parameter: Any, label: str) -> Any:
     return pn.widgets.RadioButtonGroup.from_param(
         parameter, label=label, description=None, stylesheets=[style("controls")], margin=0
-    )
-
-
-def _html(text: str) -> Any:
-    return pn.pane.HTML(text, stylesheets=[style("parts", "options")], sizing_mode="stretch_width", margin=0)
-
-
-def _card(*objects: Any) -> Any:
-    return _box("wb-card", *objects)
-
-
-def _box(name: str, *objects: Any) -> Any:
-    return pn.Column(
-        *objects,
-        css_classes=[name],
-        stylesheets=[style("layout", "options_layout")],
-        sizing_mode="stretch_width",
-        margin=0,
     )

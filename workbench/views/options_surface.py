@@ -19,8 +19,8 @@ from workbench.plots import (
     written,
 )
 from workbench.views.book_parts import MODELLED, card_title_html, state_html
+from workbench.views.options_panes import box, html_pane
 from workbench.views.options_parts import day_words
-from workbench.views.styles import style
 
 CURVE_POINTS = 161
 DELTAS = (-0.05, -0.10, -0.20, -0.30, 0.5, 0.30, 0.20, 0.10, 0.05)
@@ -106,20 +106,20 @@ class SurfacePart(pn.viewable.Viewer):
         return self._page
 
     def _build(self) -> None:
-        self._heat_title, self._heat_words = _html(""), _html("")
-        self._term_title, self._term_words = _html(""), _html("")
-        self._fits = _html("")
+        self._heat_title, self._heat_words = html_pane(""), html_pane("")
+        self._term_title, self._term_words = html_pane(""), html_pane("")
+        self._fits = html_pane("")
         self._heat_pane = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
         self._term_pane = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
-        self._heat_box = _box("wb-picture", self._heat_pane)
-        self._term_box = _box("wb-picture", self._term_pane)
-        self._page = _box(
+        self._heat_box = box("wb-picture", self._heat_pane)
+        self._term_box = box("wb-picture", self._term_pane)
+        self._page = box(
             "wb-surface",
-            _box("wb-card", self._heat_title, self._heat_box, self._heat_words),
-            _box(
+            box("wb-card", self._heat_title, self._heat_box, self._heat_words),
+            box(
                 "wb-beside",
-                _box("wb-card", self._term_title, self._term_box, self._term_words),
-                _box("wb-card", self._fits),
+                box("wb-card", self._term_title, self._term_box, self._term_words),
+                box("wb-card", self._fits),
             ),
         )
 
@@ -197,18 +197,4 @@ def fits_html(surface: Any) -> str:
         '<th scope="col">Worst near<br>money, pt</th>'
         '<th scope="col" class="wb-wide">Inside bid<br>to ask, %</th>'
         f"</tr></thead><tbody>{rows}</tbody></table>"
-    )
-
-
-def _html(text: str) -> Any:
-    return pn.pane.HTML(text, stylesheets=[style("parts", "options")], sizing_mode="stretch_width", margin=0)
-
-
-def _box(name: str, *objects: Any) -> Any:
-    return pn.Column(
-        *objects,
-        css_classes=[name],
-        stylesheets=[style("layout", "options_layout")],
-        sizing_mode="stretch_width",
-        margin=0,
     )
