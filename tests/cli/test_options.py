@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose
 
 from workbench.cli.chain import _flag_lines
 from workbench.cli.main import main
+from workbench.pricing import bachelier_price
 
 
 def workbench(*arguments, home=None, status=0):
@@ -79,6 +80,12 @@ def test_an_american_put_costs_more_and_a_cash_dividend_moves_it():
     assert back["volatility"] == pytest.approx(0.2, abs=1e-6)
 
 
+def test_a_forward_below_zero_is_a_number_and_no_option():
+    figures = document(-5, -6, 0.5, 4, "--model", "bachelier")["figures"]
+    expected = bachelier_price(-5, -6, 0.5, 4)
+    assert figures["price"]["value"] == pytest.approx(float(expected), rel=1e-12)
+
+
 WRONG = {
     "too few numbers": ([100, 105], "SPOT STRIKE YEARS VOLATILITY"),
     "a dividend that is none": ([100, 105, 0.5, 0.2, "--american", "--dividend", "1.00"], "YEARS:AMOUNT"),
@@ -93,6 +100,10 @@ WRONG = {
 def test_what_does_not_fit_together_is_refused(case):
     arguments, said = WRONG[case]
     assert said in workbench("price", *arguments, status=2)
+
+
+def test_a_spot_below_zero_is_refused_as_a_spot():
+    assert "`spot` is -5" in workbench("price", -5, 40, 0.5, 0.2, status=1)
 
 
 def test_what_cannot_be_priced_is_one_sentence():

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -38,7 +39,16 @@ OF_A_FORWARD = ("black76", "bachelier")
 DAYS_PER_YEAR = 365.0
 
 
-@click.command(cls=DeskCommand)
+class NumbersCommand(DeskCommand):
+    """A command that takes -5 for a number: a forward may lie below zero."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Let what looks like a negative number pass for an argument."""
+        ctx.ignore_unknown_options = any(re.match(r"-\.?\d", each) for each in args)
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=NumbersCommand)
 @click.argument("numbers", nargs=-1, type=float, required=True, metavar="SPOT STRIKE [YEARS] [VOLATILITY]")
 @click.option("--days", type=float, help="Calendar days to expiry, instead of YEARS (days / 365).")
 @click.option("--put", is_flag=True, help="A put; else a call.")
