@@ -1,23 +1,19 @@
-"""What a desk is given and what it holds: bars, chains and fills on their way in, bars and prices out."""
+"""What a desk is given and what it holds: bars, chains and fills on their way in, prices and findings out."""
 
 from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from workbench.desk import ingest as ingests
+from workbench.desk.bars import symbols_asked
 from workbench.desk.chains import marks_at
-from workbench.desk.clock import InstantLike, parse_day, parse_instant
+from workbench.desk.clock import InstantLike
 from workbench.desk.frames import DeskFrame, desk_frame
 from workbench.desk.opened import OpenedDesk
-from workbench.errors import ArgumentError, MissingDataError, UnknownSymbolError
-from workbench.market.calendars import exchange_zone, session_closes
-from workbench.market.corporate_actions import adjust_bars
-from workbench.providers import Provider, nearest_names, open_provider
-
-Adjust = Literal["all", "splits"] | None
+from workbench.errors import MissingDataError
+from workbench.providers import Provider, open_provider
 
 
 class DataQuestions(OpenedDesk):
@@ -60,7 +56,7 @@ class DataQuestions(OpenedDesk):
         source = (
             open_provider(provider, folder=self.home / "files") if isinstance(provider, str) else provider
         )
-        names = source.symbols() if symbols == "all" else _as_list(symbols)
+        names = source.symbols() if symbols == "all" else symbols_asked(symbols)
         summary = ingests.ingest_from_provider(
             self._lake,
             source,
@@ -143,67 +139,6 @@ class DataQuestions(OpenedDesk):
         """Return what bars the desk holds: one row a symbol with rows, first, last, source."""
         return self._lake.summary(ingests.bars_table(interval))
 
-    def bars(
-        self,
-        symbols: str | Sequence[str],
-        start: InstantLike = None,
-        end: InstantLike = None,
-        *,
-        interval: str = "1d",
-        adjust: Adjust = "all",
-        known_at: InstantLike = None,
-    ) -> pd.DataFrame:
-        """Return bars: open, high, low, close, volume on an ascending UTC ``time``.
-
-        Parameters
-        ----------
-        symbols : str or sequence of str
-            One symbol gives a ``time`` index, a list a (symbol, time) index.
-        start, end : date or str, optional
-            First and last session, both included; nothing after the desk's clock is given.
-        adjust : {"all", "splits", None}
-            Applied on read: splits and dividends up to the desk's clock, splits only, or raw prices.
-        known_at : instant, optional
-            Only what the desk knew then: corrections learned later are undone.
-
-        Raises
-        ------
-        UnknownSymbolError
-            If the desk has no bars of a symbol; names the nearest it has.
-        """
-        if adjust not in ("all", "splits", None):
-            raise ArgumentError(f"`adjust` is {adjust!r}; give 'all', 'splits' or None.")
-        names = _as_list(symbols)
-        calendar = self.settings.market.calendar
-        table = ingests.bars_table(interval)
-        knowledge = parse_instant(known_at, calendar) if known_at is not None else None
-        last = self.as_of(end).instant
-        first = parse_day(start, calendar) if start is not None else None
-        frame = self._lake.read(
-            table,
-            symbols=names,
-            start=first,
-            end=last,
-            known_at=knowledge,
-            where={"interval": interval} if table == "intraday_bars" else None,
-        )
-        now = self.as_of().instant
-        if table == "daily_bars":
-            # A bar of today is not known before today's close, whenever its file was made.
-            closes = session_closes(calendar, frame["time"].dt.tz_localize(None).dt.normalize())
-            frame = frame[~(closes > now)]
-        missing = [name for name in names if name not in set(frame["symbol"])]
-        if missing:
-            self._explain_missing(missing, table, known_at)
-        bars = frame.set_index(["symbol", "time"])[["open", "high", "low", "close", "volume"]].sort_index()
-        if adjust is not None:
-            today = now.tz_convert(exchange_zone(calendar)).date()
-            actions = self._lake.read("corporate_actions", symbols=names, end=today, known_at=knowledge)
-            bars = adjust_bars(bars, actions, adjust=adjust)
-        if isinstance(symbols, str):
-            return bars.droplevel("symbol")
-        return bars
-
     def price(self, symbol: str, as_of: InstantLike = None) -> float:
         """Return the last known price of a ticker or OCC symbol: a raw close, or the mid of bid and ask.
 
@@ -231,35 +166,6 @@ class DataQuestions(OpenedDesk):
             ["recorded_at", "source", "line"], ascending=[False, True, True]
         )
         return desk_frame(rows.reset_index(drop=True), title="Quarantined rows")
-
-    def _explain_missing(self, missing: list[str], table: str, known_at: InstantLike) -> None:
-        """Raise the error that fits: never heard of, or no bars in the period asked for."""
-        held = self._lake.summary(table)
-        unknown = [name for name in missing if name not in held.index]
-        if unknown:
-            near = nearest_names(unknown[0], held.index.tolist()) or held.index.tolist()[:5]
-            hint = f"The nearest it has: {', '.join(near)}." if near else "It has no bars at all yet."
-            raise UnknownSymbolError(
-                f"The desk has no bars of {unknown[0]!r}. {hint} "
-                "Load some with `workbench ingest` or `workbench load`."
-            )
-        first, last, learned = held.loc[missing[0], ["first", "last", "recorded_at"]]
-        if known_at is not None:
-            raise MissingDataError(
-                f"At {known_at} the desk knew no bars of {missing[0]} of that period; it learned its newest "
-                f"at {learned:%Y-%m-%d %H:%M} UTC. Give a later `known_at`."
-            )
-        raise MissingDataError(
-            f"The desk has bars of {missing[0]} from {first:%Y-%m-%d} to {last:%Y-%m-%d}, none in the period "
-            "asked for; give another start or end."
-        )
-
-
-def _as_list(symbols: str | Sequence[str]) -> list[str]:
-    names = [symbols] if isinstance(symbols, str) else list(symbols)
-    if not names:
-        raise ArgumentError("`symbols` is empty; give at least one, as in ['AAPL'].")
-    return list(dict.fromkeys(names))
 
 
 def _counts(summary: pd.DataFrame) -> dict[str, int]:

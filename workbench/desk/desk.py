@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from workbench.channels import Channel
+from workbench.desk.bars import BarQuestions
 from workbench.desk.book_questions import BookQuestions
 from workbench.desk.clock import InstantLike
 from workbench.desk.data_questions import DataQuestions
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from workbench.desk.monitor import RuleCheck
 
 
-class Desk(DataQuestions, BookQuestions, OptionQuestions):
+class Desk(DataQuestions, BarQuestions, BookQuestions, OptionQuestions):
     """One desk, opened by `Desk.open`; safe to hold in many processes at once.
 
     Examples
