@@ -3,6 +3,9 @@
 Each also inherits the built-in that a caller would expect, so ``except ValueError`` works too.
 """
 
+from datetime import datetime
+from typing import Any
+
 
 class WorkbenchError(Exception):
     """The base of all errors that carry a sentence for the user."""
@@ -106,3 +109,88 @@ class ChannelError(WorkbenchError, OSError):
 
 class ServerSettingsError(WorkbenchError, ValueError):
     """The server's settings would leave a door open."""
+
+
+class UnsupportedError(WorkbenchError, LookupError):
+    """A provider does not have data of that kind."""
+
+
+class ServiceError(WorkbenchError, OSError):
+    """An outside service did not give what was asked.
+
+    Attributes
+    ----------
+    service : str
+        The service as people call it, as in ``Alpaca``.
+    state : str
+        What a user sees in place of an error: "not_connected", "needs_login", "rate_limited",
+        "unreachable", "refused" or "bad_answer".
+    retry_at : datetime or None
+        With a time zone; when asking again makes sense, where the service tells it.
+    """
+
+    state = "unreachable"
+
+    def __init__(self, message: str, *, service: str = "", retry_at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.service = service
+        self.retry_at = retry_at
+
+
+class NotConnectedError(ServiceError):
+    """The desk has no keys of the service."""
+
+    state = "not_connected"
+
+
+class NeedsLoginError(ServiceError):
+    """The service takes the keys no more, or wants its user to log in."""
+
+    state = "needs_login"
+
+
+class RateLimitedError(ServiceError):
+    """The service wants fewer calls; `retry_at` says when it answers again."""
+
+    state = "rate_limited"
+
+
+class ServiceUnavailableError(ServiceError):
+    """The service could not be reached, broke off or is out of order."""
+
+    state = "unreachable"
+
+
+class SocketClosedError(ServiceUnavailableError):
+    """A socket is closed; `code` and `reason` are the close frame's, if there was one."""
+
+    def __init__(self, message: str, *, service: str = "", code: int | None = None, reason: str = "") -> None:
+        super().__init__(message, service=service)
+        self.code = code
+        self.reason = reason
+
+
+class ServiceRefusedError(ServiceError, PermissionError):
+    """The service refused the call: the plan does not hold it, or it cannot be answered."""
+
+    state = "refused"
+
+    def __init__(self, message: str, *, service: str = "", status_code: int | None = None) -> None:
+        super().__init__(message, service=service)
+        self.status_code = status_code
+
+
+class ServiceAnswerError(ServiceError, ValueError):
+    """The service answered something that its protocol does not know."""
+
+    state = "bad_answer"
+
+
+class IncompleteAnswerError(ServiceError):
+    """An answer broke off; `rows` holds what had come by then, `state` says why it ended."""
+
+    def __init__(self, message: str, *, rows: Any, cause: ServiceError) -> None:
+        super().__init__(message, service=cause.service, retry_at=cause.retry_at)
+        self.rows = rows
+        self.cause = cause
+        self.state = cause.state

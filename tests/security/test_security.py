@@ -8,16 +8,8 @@ from hypothesis import strategies as st
 from pydantic import SecretBytes, SecretStr
 
 from workbench.errors import ArgumentError
-from workbench.security import (
-    hash_password,
-    new_token,
-    redact,
-    redact_event,
-    redact_value,
-    remember_secret,
-    same_token,
-    verify_password,
-)
+from workbench.redaction import redact, redact_event, redact_value, remember_secret
+from workbench.security import hash_password, new_token, same_token, verify_password
 
 CANARY = "c4n4ry-S3cret_v4lue"
 

@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 from filelock import FileLock, Timeout
 
-from workbench.security import redact_event
+from workbench.redaction import redact_event
 
 LOG_FILE = "workbench.jsonl"
 CORRELATION_VARIABLE = "WORKBENCH_CORRELATION_ID"

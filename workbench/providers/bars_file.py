@@ -28,7 +28,7 @@ def bars_from_table(
         BAR_NAMES,
         columns,
         required=["time", *PRICE_COLUMNS],
-        numbers=[*PRICE_COLUMNS, "volume", "dividend", "split"],
+        numbers=[*PRICE_COLUMNS, "volume", "vwap", "dividend", "split"],
     )
     times = reader.times("time", time_zone=time_zone)
     frame = pd.DataFrame(

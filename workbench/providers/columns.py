@@ -26,6 +26,7 @@ BAR_NAMES = {
     "low": ("low", "lowprice", "l", "3low"),
     "close": ("close", "closeprice", "c", "4close", "closelast"),
     "volume": ("volume", "vol", "v", "5volume", "totalvolume"),
+    "vwap": ("vwap", "vw", "volumeweightedaverageprice", "averageprice", "wap"),
     "dividend": ("divcash", "dividends", "dividend", "exdividend"),
     "split": ("splitfactor", "stocksplits", "splitratio", "splitcoefficient"),
 }

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.market.corporate_actions import no_actions
-from workbench.market.schemas import BARS, names, quarantined_rows
+from workbench.market.schemas import PRICE_COLUMNS, quarantined_rows
 from workbench.providers.base import Day, between_days, require_interval, require_known
 
 _TICKERS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
@@ -98,12 +98,13 @@ def bars_from_series(series: Mapping[str, Sequence[Any]], *, symbol: str) -> pd.
         Columns of `schemas.BARS`; `time` is the session date at 00:00 UTC.
     """
     times = pd.to_datetime(pd.Series(series["date"]), utc=True, format="%Y-%m-%d")
-    prices = {name: np.asarray(series[name], dtype=np.float64) for name in names(BARS)[2:]}
+    columns = [*PRICE_COLUMNS, "volume"]
     return pd.DataFrame(
         {
             "symbol": pd.array([symbol] * len(times), dtype="str"),
             "time": times.dt.as_unit("us"),
-            **prices,
+            **{name: np.asarray(series[name], dtype=np.float64) for name in columns},
+            "vwap": np.nan,  # the vendor has none
         }
     )
 

@@ -25,7 +25,7 @@ from workbench.errors import (
     PipelineError,
     PipelineTimeoutError,
 )
-from workbench.security import redact
+from workbench.redaction import redact
 
 Progress = Callable[[int, int, str], None]
 """Called before each code cell with its number (from 1), the count of code cells, and its heading."""

@@ -20,7 +20,8 @@ from voila.tornado.contentshandler import VoilaContentsHandler
 from voila.tornado.treehandler import TornadoVoilaTreeHandler
 
 from workbench.desk.health import require_kernel
-from workbench.security import new_token, remember_secret
+from workbench.redaction import remember_secret
+from workbench.security import new_token
 from workbench.server.assets import TEMPLATES, asset_handlers, asset_urls, panel_scripts
 from workbench.server.doors import (
     OWN_ERROR_PAGES,

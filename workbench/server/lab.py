@@ -10,7 +10,8 @@ from typing import Any
 from traitlets.config import Config
 
 from workbench.desk.health import require_kernel
-from workbench.security import new_token, remember_secret
+from workbench.redaction import remember_secret
+from workbench.security import new_token
 from workbench.server.dashboards import (
     announce,
     path_of,

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from tornado.web import RequestHandler
 
-from workbench.security import redact
+from workbench.redaction import redact
 
 LOG = logging.getLogger("workbench.server")
 

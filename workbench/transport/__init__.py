@@ -1,0 +1,1 @@
+"""One way to speak to any outside service: limits, retries, states and redaction in one place."""
