@@ -1,5 +1,6 @@
 """Instruments, calendars, schemas and the arithmetic of bars: the vocabulary of the field."""
 
+from workbench.market.bars import interval_seconds, resample_bars
 from workbench.market.calendars import (
     exchange_zone,
     is_session,
@@ -9,6 +10,7 @@ from workbench.market.calendars import (
     session_close,
     session_closes,
     session_open,
+    session_opens,
     sessions,
     years_to_expiry,
 )
@@ -78,6 +80,7 @@ __all__ = [
     "find_outliers",
     "find_stale_runs",
     "frame_schema",
+    "interval_seconds",
     "is_option_symbol",
     "is_session",
     "last_session",
@@ -86,9 +89,11 @@ __all__ = [
     "occ_symbols",
     "parse_occ_symbol",
     "previous_session",
+    "resample_bars",
     "session_close",
     "session_closes",
     "session_open",
+    "session_opens",
     "sessions",
     "underlying_of",
     "underlying_of_root",

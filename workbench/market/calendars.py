@@ -94,6 +94,25 @@ def session_closes(calendar: str, days: Any) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(_closes(calendar).reindex(wanted).array)
 
 
+def session_opens(calendar: str, days: Any) -> pd.DatetimeIndex:
+    """Return the opens of many dates at once.
+
+    Parameters
+    ----------
+    calendar : str
+        A name of exchange_calendars.
+    days : array_like of dates
+        Naive midnights; missing ones are allowed.
+
+    Returns
+    -------
+    DatetimeIndex in UTC
+        NaT where the date is missing or no session.
+    """
+    wanted = pd.DatetimeIndex(days).as_unit("ns")
+    return pd.DatetimeIndex(_opens(calendar).reindex(wanted).array)
+
+
 def last_session(calendar: str, instant: pd.Timestamp) -> date:
     """Return the last session that is over at an instant: its close is at or before it.
 

@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from workbench.arrays import FloatArray, to_floats
+from workbench.arrays import FloatArray
 from workbench.errors import ArgumentError
 from workbench.signals.conditions import crossed_above, crossed_below
+from workbench.signals.series import price_series, whole_window
 
 # Ticks of a millionth hold every listed price; below this many both they and their sums fit a double.
 _TICKS = 10**6
@@ -54,7 +55,7 @@ def sma(prices: ArrayLike, window: int) -> FloatArray:
     >>> sma([1.0, 2.0, 4.0], 2)
     array([nan, 1.5, 3. ])
     """
-    values, length = _series(prices), _window("window", window)
+    values, length = price_series("prices", prices), whole_window("window", window)
     averages = np.full(values.shape, np.nan)
     if len(values) < length:
         return averages
@@ -96,7 +97,7 @@ def ema(prices: ArrayLike, window: int) -> FloatArray:
     >>> ema([1.0, 2.0, 4.0], 2)
     array([nan, 1.5       , 3.16666667])
     """
-    values, length = _series(prices), _window("window", window)
+    values, length = price_series("prices", prices), whole_window("window", window)
     starts = sma(values, length).tolist()
     weight = 2.0 / (length + 1)
     averages = []
@@ -135,7 +136,7 @@ def moving_average_crossover(
     averages = {"sma": sma, "ema": ema}
     if kind not in averages:
         raise ArgumentError(f"`kind` is {kind!r}; give 'sma' or 'ema'.")
-    if _window("fast", fast) >= _window("slow", slow):
+    if whole_window("fast", fast) >= whole_window("slow", slow):
         raise ArgumentError(f"`fast` is {fast} and `slow` is {slow}; the fast window must be the shorter.")
     if "close" not in bars.columns:
         raise ArgumentError("The bars have no column `close`; give a bars frame as `Desk.bars` returns it.")
@@ -143,22 +144,6 @@ def moving_average_crossover(
     entries = pd.Series(crossed_above(quick, steady), index=bars.index, name="entries")
     exits = pd.Series(crossed_below(quick, steady), index=bars.index, name="exits")
     return entries, exits
-
-
-def _series(prices: ArrayLike) -> FloatArray:
-    values = to_floats("prices", prices, ArgumentError)
-    if values.ndim != 1:
-        raise ArgumentError(f"`prices` has {values.ndim} dimensions; give one series, one value a bar.")
-    if np.isinf(values).any():
-        row = int(np.argmax(np.isinf(values)))
-        raise ArgumentError(f"`prices` is infinite in row {row}; give finite prices, or NaN where none is.")
-    return values
-
-
-def _window(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ArgumentError(f"`{name}` is {value!r}; give a whole number of bars, one or more.")
-    return int(value)
 
 
 def _means(values: FloatArray, length: int) -> FloatArray:

@@ -9,6 +9,8 @@ import pandas as pd
 from workbench.arrays import FloatArray
 from workbench.errors import ArgumentError
 from workbench.signals.moving_averages import ema, sma
+from workbench.signals.oscillators import rsi
+from workbench.signals.ranges import atr, bollinger_bands
 
 Outputs = dict[str, FloatArray]
 
@@ -21,10 +23,25 @@ def _ema(bars: pd.DataFrame, *, window: int) -> Outputs:
     return {"ema": ema(bars["close"], window)}
 
 
+def _rsi(bars: pd.DataFrame, *, window: int) -> Outputs:
+    return {"rsi": rsi(bars["close"], window)}
+
+
+def _atr(bars: pd.DataFrame, *, window: int) -> Outputs:
+    return {"atr": atr(bars["high"], bars["low"], bars["close"], window)}
+
+
+def _bollinger(bars: pd.DataFrame, *, window: int, deviations: float) -> Outputs:
+    return bollinger_bands(bars["close"], window, deviations)._asdict()
+
+
 # name: the function, the parameters it needs, the columns it reads
 _INDICATORS: dict[str, tuple[Callable[..., Outputs], tuple[str, ...], tuple[str, ...]]] = {
     "sma": (_sma, ("window",), ("close",)),
     "ema": (_ema, ("window",), ("close",)),
+    "rsi": (_rsi, ("window",), ("close",)),
+    "atr": (_atr, ("window",), ("high", "low", "close")),
+    "bollinger": (_bollinger, ("window", "deviations"), ("close",)),
 }
 
 
@@ -33,17 +50,18 @@ def indicator(name: str, bars: pd.DataFrame, **parameters: Any) -> pd.DataFrame:
 
     Parameters
     ----------
-    name : {"sma", "ema"}
+    name : {"sma", "ema", "rsi", "atr", "bollinger"}
         The indicator.
     bars : DataFrame
         Bars of one instrument.
     **parameters
-        ``window`` for both.
+        ``window`` for all, ``deviations`` too for ``bollinger``.
 
     Returns
     -------
     DataFrame
-        One column an output, here under the indicator's own name; NaN while it warms up.
+        One column an output, under the indicator's own name, or lower, middle and upper of a band; NaN
+        while it warms up.
 
     Raises
     ------
