@@ -102,6 +102,36 @@ class AlertSettings(_Section):
     channels: tuple[Literal["inbox", "file"], ...] = Field(("inbox", "file"), description="Default channels.")
 
 
+class StaleAfter(_Section):
+    """The age, in seconds, past which a quote is stale while its market is open."""
+
+    share: float = Field(60.0, gt=0, description="Shares and funds.")
+    index: float = Field(60.0, gt=0, description="Levels of indices.")
+    option: float = Field(900.0, gt=0, description="Option contracts, many of which are quiet.")
+
+
+class StreamSettings(_Section):
+    """What is streamed, and when a live figure is no longer called live."""
+
+    watch: dict[str, tuple[str, ...]] = Field({}, description="Symbols to stream, by service.")
+    kinds: tuple[Literal["quotes", "trades", "bars"], ...] = Field(
+        ("quotes", "trades"), min_length=1, description="What is streamed, where the service has it."
+    )
+    flush_seconds: float = Field(
+        0.01, ge=0.001, le=1, description="How often events are validated and put into the live table."
+    )
+    lake_seconds: float = Field(2.0, ge=0.1, le=60, description="How often events go to the lake.")
+    queue: int = Field(
+        500_000, ge=1_000, description="Events of a feed kept in memory while the lake is slow; then on disk."
+    )
+    spill: int = Field(
+        20_000_000, ge=0, description="Events of a feed kept on disk while the lake is slow; then a gap."
+    )
+    old_after: float = Field(5.0, gt=0, description="Seconds after which a quote of a live feed is old.")
+    stale_after: StaleAfter = StaleAfter()
+    back_fill: bool = Field(True, description="Fill gaps from the service's history.")
+
+
 class LogSettings(_Section):
     """What is written to the logs."""
 
@@ -123,6 +153,7 @@ class DeskSettings(BaseSettings):
     store: StoreSettings = StoreSettings()
     server: ServerSettings = ServerSettings()
     alerts: AlertSettings = AlertSettings()
+    stream: StreamSettings = StreamSettings()
     logs: LogSettings = LogSettings()
 
     @classmethod

@@ -1,0 +1,285 @@
+"""The live table: the newest quote of every symbol and the state of every feed, which may be lost.
+
+One SQLite file beside the ledger, without a sync to the disk: a stream writes it every few milliseconds, any
+number of processes read it. What is in it comes again from the feeds, so a damaged or missing file is made
+anew by the next writer and is empty to a reader, never an error.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, Self
+
+__all__ = ["FEED_COLUMNS", "LIVE_FILE", "QUOTE_COLUMNS", "LiveTable"]
+
+LIVE_FILE = "live.sqlite"
+
+_QUOTES = {
+    "symbol": "TEXT PRIMARY KEY",
+    "bid": "REAL",
+    "ask": "REAL",
+    "bid_size": "REAL",
+    "ask_size": "REAL",
+    "last": "REAL",
+    "last_size": "REAL",
+    "volume": "REAL",
+    "time": "INTEGER",  # of bid and ask, nanoseconds since 1970; of the trade where no quote came yet
+    "last_time": "INTEGER",
+    "received_at": "REAL",  # seconds since 1970
+    "service": "TEXT",
+    "feed": "TEXT",
+    "source": "TEXT",
+    "flag": "TEXT",
+}
+_FEEDS = {
+    "service": "TEXT",
+    "feed": "TEXT",
+    "state": "TEXT",
+    "detail": "TEXT",
+    "since": "REAL",  # instants are seconds since 1970
+    "last_message": "REAL",
+    "last_heartbeat": "REAL",
+    "heartbeat_timeout": "REAL",
+    "beat": "REAL",
+    "subscribed": "INTEGER",
+    "queue": "INTEGER",
+    "lake_queue": "INTEGER",
+    "spilled": "INTEGER",
+    "shed": "INTEGER",
+    "events": "INTEGER",
+    "rate": "REAL",
+    "quarantined": "INTEGER",
+    "late": "INTEGER",
+    "lag": "REAL",
+    "gaps": "INTEGER",
+    "calendar": "TEXT",
+    "replay": "INTEGER",
+    "holder": "TEXT",
+}
+QUOTE_COLUMNS = tuple(_QUOTES)
+"""Columns of a quote, in the order in which `LiveTable.write` takes them."""
+FEED_COLUMNS = tuple(_FEEDS)
+"""What is known of a feed; `LiveTable.write` takes it as a mapping."""
+
+_MADE = 1  # raised when the columns change: an older file is then made anew
+_SCHEMA = (
+    f"CREATE TABLE quotes ({', '.join(f'{name} {kind}' for name, kind in _QUOTES.items())}) WITHOUT ROWID;"
+    f"CREATE TABLE feeds ({', '.join(f'{name} {kind}' for name, kind in _FEEDS.items())}, "
+    "PRIMARY KEY (service, feed)) WITHOUT ROWID;"
+    f"PRAGMA user_version = {_MADE};"
+)
+_PUT_QUOTE = f"INSERT OR REPLACE INTO quotes VALUES ({', '.join('?' * len(_QUOTES))})"  # noqa: S608
+_PUT_FEED = f"INSERT OR REPLACE INTO feeds VALUES ({', '.join('?' * len(_FEEDS))})"  # noqa: S608
+_ALL_QUOTES = "SELECT * FROM quotes ORDER BY symbol"
+_SOME_QUOTES = "SELECT quotes.* FROM json_each(?) AS asked JOIN quotes ON quotes.symbol = asked.value"
+_BUSY_SECONDS = 2.0
+
+
+class LiveTable:
+    """The live table of a desk, for reading and for writing; safe to share between threads.
+
+    Parameters
+    ----------
+    path : Path
+        The file, on a local disk. It is made by the first write.
+
+    Attributes
+    ----------
+    generation : int
+        Counts the times that this object had to make or reopen the file for writing. A writer that sees it
+        change writes all that it knows again.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.generation = 0
+        self._lock = threading.Lock()
+        self._reader: sqlite3.Connection | None = None
+        self._reader_inode = 0
+        self._writer: sqlite3.Connection | None = None
+        self._writer_inode = 0
+
+    # -- reading -----------------------------------------------------------------------------------------
+
+    def quotes(self, symbols: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
+        """Return the newest quotes in `QUOTE_COLUMNS`: of `symbols` in their order, or of all by name.
+
+        A symbol without a quote has no row. A table that is not there or cannot be read has no rows.
+        """
+        if symbols is None:
+            return self._read(_ALL_QUOTES)
+        return self._read(_SOME_QUOTES, (json.dumps(list(symbols)),))
+
+    def feeds(self) -> list[dict[str, Any]]:
+        """Return what is known of each feed, by service and name."""
+        rows = self._read("SELECT * FROM feeds ORDER BY service, feed")
+        return [dict(zip(FEED_COLUMNS, row, strict=True)) for row in rows]
+
+    # -- writing -----------------------------------------------------------------------------------------
+
+    def write(self, quotes: Iterable[tuple[Any, ...]] = (), feeds: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Put quotes (tuples in `QUOTE_COLUMNS`) and feeds into the table, all or none.
+
+        Raises
+        ------
+        sqlite3.Error
+            If the disk refuses; a damaged file is made anew first.
+        """
+        given = list(quotes)
+        states = [tuple(feed.get(name) for name in FEED_COLUMNS) for feed in feeds]
+        with self._lock:
+            try:
+                self._put(self._open_writer(), given, states)
+            except sqlite3.DatabaseError:
+                self._drop_writer()
+                if not self._is_damaged():
+                    raise
+                self._remove()
+                self._put(self._open_writer(), given, states)
+
+    def reopen_if_replaced(self) -> None:
+        """Notice that the file was taken away or replaced, and write into the one that belongs there."""
+        with self._lock:
+            if self._writer is not None and _inode(self.path) != self._writer_inode:
+                self._drop_writer()
+                self._open_writer()
+
+    def forget_feed(self, service: str, feed: str) -> None:
+        """Take a feed out of the table."""
+        with self._lock, suppress(sqlite3.DatabaseError):
+            self._open_writer().execute("DELETE FROM feeds WHERE service = ? AND feed = ?", (service, feed))
+
+    def close(self) -> None:
+        """Close the connections; closing twice does nothing."""
+        with self._lock:
+            self._drop_writer()
+            self._drop_reader()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- connections -------------------------------------------------------------------------------------
+
+    def _read(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            inode = _inode(self.path)
+            if inode != self._reader_inode:
+                # The file was made anew: a connection to the old one would show the past for ever.
+                self._drop_reader()
+            if inode == 0:
+                return []
+            try:
+                if self._reader is None:
+                    self._reader = _connect(self.path, "rw")
+                    self._reader.execute("PRAGMA query_only = ON")
+                    self._reader_inode = inode
+                return self._reader.execute(query, values).fetchall()
+            except sqlite3.DatabaseError:
+                self._drop_reader()
+                return []
+
+    def _open_writer(self) -> sqlite3.Connection:
+        if self._writer is None:
+            try:
+                self._writer = _writer(self.path)
+            except sqlite3.DatabaseError:
+                if not self._is_damaged():
+                    raise
+                self._remove()
+                self._writer = _writer(self.path)
+            self._writer_inode = _inode(self.path)
+            self.generation += 1
+        return self._writer
+
+    @staticmethod
+    def _put(connection: sqlite3.Connection, quotes: list[Any], feeds: list[Any]) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if quotes:
+                connection.executemany(_PUT_QUOTE, quotes)
+            if feeds:
+                connection.executemany(_PUT_FEED, feeds)
+        except BaseException:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def _is_damaged(self) -> bool:
+        """Say whether the file is none of ours, rather than busy or refused by the disk."""
+        try:
+            with closing(_connect(self.path, "rw")) as connection:
+                made = connection.execute("PRAGMA user_version").fetchone()[0]
+                connection.execute("SELECT * FROM quotes LIMIT 1").fetchone()
+                connection.execute("SELECT * FROM feeds LIMIT 1").fetchone()
+                return bool(
+                    made != _MADE or connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",)
+                )
+        except sqlite3.DatabaseError as error:
+            return not any(word in str(error) for word in ("locked", "full", "I/O", "readonly", "read-only"))
+
+    def _remove(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+    def _drop_writer(self) -> None:
+        if self._writer is not None:
+            with suppress(sqlite3.Error):
+                self._writer.close()
+        self._writer = None
+
+    def _drop_reader(self) -> None:
+        if self._reader is not None:
+            with suppress(sqlite3.Error):
+                self._reader.close()
+        self._reader, self._reader_inode = None, 0
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    # Autocommit: every transaction is said in words. Threads are kept apart by the table's own lock.
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _writer(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = _connect(path, "rwc")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = OFF")
+        # A reader that is slow keeps the log from being folded in; it shrinks again afterwards.
+        connection.execute("PRAGMA journal_size_limit = 4000000")
+        connection.execute("BEGIN IMMEDIATE")
+        made = connection.execute("PRAGMA user_version").fetchone()[0]
+        connection.execute("COMMIT")
+        if made == 0:
+            with suppress(sqlite3.OperationalError):  # another writer was quicker
+                connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        made = connection.execute("PRAGMA user_version").fetchone()[0]
+        if made != _MADE:
+            raise sqlite3.DatabaseError(f"made as version {made}")
+        connection.execute("SELECT 1 FROM quotes LIMIT 1").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
