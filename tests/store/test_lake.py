@@ -476,9 +476,9 @@ def test_a_write_that_fails_leaves_no_row_and_no_file(lake, monkeypatch):
 
 def test_a_lake_of_a_newer_version_is_refused(tmp_path):
     Lake.open(tmp_path / "lake").close()
-    (tmp_path / "lake" / "format.json").write_text(json.dumps({"format": 2}))
+    (tmp_path / "lake" / "format.json").write_text(json.dumps({"format": 3}))
     for read_only in (True, False):
-        with pytest.raises(DeskVersionError, match="has format 2 and this version reads up to 1"):
+        with pytest.raises(DeskVersionError, match="has format 3 and this version reads up to 2"):
             Lake.open(tmp_path / "lake", read_only=read_only)
 
 

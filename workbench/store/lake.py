@@ -13,12 +13,12 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from workbench.errors import DeskHomeError, PermissionDeniedError
+from workbench.errors import DeskHomeError, DeskVersionError, PermissionDeniedError
 from workbench.store import reading
 from workbench.store.connection import CATALOG, connect
 from workbench.store.failures import is_busy, translate
 from workbench.store.incoming import prepare
-from workbench.store.layout import create_lake, needs_creation
+from workbench.store.layout import FORMAT, found_format, make_current
 from workbench.store.lock import StoreLock
 from workbench.store.maintenance import compact_lake, expire_lake
 from workbench.store.tables import TABLES, table_spec
@@ -85,19 +85,26 @@ class Lake:
         DeskHomeError
             If `read_only` is asked for and there is no lake.
         DeskVersionError
-            If a newer version made the lake, or another version of DuckDB is installed.
+            If a newer version made the lake, or an older one and it may only be read; or another version
+            of DuckDB is installed.
         StorageFullError
             If there is no room to make it.
         StoreBusyError
             If another process holds the lake for longer than `lock_timeout`.
         """
         place = Path(folder).expanduser().absolute()
-        if needs_creation(place):
-            if read_only:
+        found = found_format(place)
+        if found < FORMAT:
+            if read_only and not found:
                 raise DeskHomeError(
                     f"There is no lake in {place}; load some data first, or name the right folder."
                 )
-            create_lake(place, lock_timeout=lock_timeout)
+            if read_only:
+                raise DeskVersionError(
+                    f"The lake in {place} was made by an older version; open the desk once as trader to "
+                    "bring it up to date. Its rows stay as they are."
+                )
+            make_current(place, lock_timeout=lock_timeout)
         connection = connect(place, read_only=read_only, threads=threads, memory_limit=memory_limit)
         return cls(
             place,
@@ -237,9 +244,9 @@ class Lake:
         """
         spec = table_spec(table)
         found = self._frame(reading.latest_query(spec, symbols, at, lookback_days=31))
-        wanted = set(reading.as_list(symbols)) if symbols is not None else set()
         # Most symbols traded last month, and looking there alone spares every older file.
-        if symbols is not None and wanted <= set(found["symbol"]):
+        is_one_each = spec.series == (spec.group,)
+        if symbols is not None and is_one_each and set(reading.as_list(symbols)) <= set(found[spec.group]):
             return found
         return self._frame(reading.latest_query(spec, symbols, at, lookback_days=None))
 

@@ -1,4 +1,4 @@
-"""Make a lake: one migration step under the lock, and a format number that tells versions apart."""
+"""Make a lake, or bring an older one up to date, under the lock; a format number tells versions apart."""
 
 import json
 from pathlib import Path
@@ -12,16 +12,20 @@ from workbench.store.failures import is_storage_full, translate
 from workbench.store.lock import StoreLock
 from workbench.store.tables import TABLES, TableSpec
 
-__all__ = ["FORMAT", "FORMAT_FILE", "create_lake", "needs_creation"]
+__all__ = ["FORMAT", "FORMAT_FILE", "found_format", "make_current"]
 
-FORMAT = 1
+FORMAT = 2
 """The layout that this version writes. One more with every change to the tables or their meaning."""
 FORMAT_FILE = "format.json"
 """Says the lake's format without opening the catalog, which another version might not be able to."""
+_UNFINISHED = "unfinished"
 
 
-def needs_creation(folder: Path) -> bool:
-    """Say whether the lake has to be made, or a making of it was cut short.
+def found_format(folder: Path) -> int:
+    """Return the format of the lake in a folder; less than `FORMAT` where there is work to do.
+
+    0 means that there is no lake, or that the making of one was cut short. A lake whose migration was
+    cut short has the format before.
 
     Raises
     ------
@@ -34,7 +38,7 @@ def needs_creation(folder: Path) -> bool:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return True
+        return 0
     except OSError as error:
         raise DeskHomeError(
             f"{path} cannot be read ({error.strerror}); check its owner and permissions."
@@ -42,7 +46,8 @@ def needs_creation(folder: Path) -> bool:
     except UnicodeDecodeError as error:
         raise DeskHomeError(f"{path} is damaged; restore the desk from a backup.") from error
     try:
-        found = int(json.loads(text)["format"])
+        document = json.loads(text)
+        found = int(document["format"])
     except (ValueError, TypeError, KeyError) as error:
         raise DeskHomeError(
             f"{path} does not say a format number; restore the desk from a backup."
@@ -55,25 +60,38 @@ def needs_creation(folder: Path) -> bool:
     if not (folder / CATALOG).exists():
         # The format is written last, so there was a catalog: a new one would hide every row there is.
         raise DeskHomeError(f"The lake's catalog {folder / CATALOG} is gone; restore the desk from a backup.")
-    return False
+    return found - 1 if document.get(_UNFINISHED) else found
 
 
-def create_lake(folder: Path, *, lock_timeout: float) -> None:
-    """Make the lake's tables, or finish a making that was cut short.
+def make_current(folder: Path, *, lock_timeout: float) -> None:
+    """Make the lake of a folder, or bring an older one up to date; one process does it, others wait.
 
-    The tables come in one transaction, the format file after it: whoever sees the file sees them.
+    No row of an older lake is read or written: tables and columns are added to its catalog. Killed at
+    any point, the next opening does the rest, and no older version opens what is half done.
+
+    Raises
+    ------
+    StorageFullError
+        If there is no room.
+    StoreBusyError
+        If another process holds the lake for longer than `lock_timeout`.
+    DeskHomeError
+        If the folder cannot hold a lake.
     """
     try:
         (folder / "data").mkdir(parents=True, exist_ok=True)
-        with StoreLock(folder / "lock").hold("making the lake", lock_timeout):
-            if not needs_creation(folder):
+        with StoreLock(folder / "lock").hold("making the lake or bringing it up to date", lock_timeout):
+            found = found_format(folder)
+            if found == FORMAT:
                 return
-            connection = connect(folder, read_only=False, threads=1, memory_limit="1GB", create=True)
+            if found:
+                _write_format(folder, unfinished=True)
+            connection = connect(folder, read_only=False, threads=1, memory_limit="1GB", create=not found)
             try:
                 _create_tables(connection)
             finally:
                 connection.close()
-            write_durably(folder / FORMAT_FILE, json.dumps({"format": FORMAT}) + "\n")
+            _write_format(folder)
     except (duckdb.Error, OSError) as error:
         if isinstance(error, StorageFullError):
             raise
@@ -85,6 +103,13 @@ def create_lake(folder: Path, *, lock_timeout: float) -> None:
         if failure is error:
             raise
         raise failure from error
+
+
+def _write_format(folder: Path, *, unfinished: bool = False) -> None:
+    document: dict[str, int | bool] = {"format": FORMAT}
+    if unfinished:
+        document[_UNFINISHED] = True
+    write_durably(folder / FORMAT_FILE, json.dumps(document) + "\n")
 
 
 def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
@@ -107,10 +132,17 @@ def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _create(connection: duckdb.DuckDBPyConnection, spec: TableSpec, name: str, extra: str) -> None:
-    exists = connection.execute(
-        "SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = $name", {"name": name}
-    ).fetchone()
-    if exists:
+    there = connection.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE database_name = 'lake' AND table_name = $name",
+        {"name": name},
+    ).fetchall()
+    if there:
+        held = {column for (column,) in there}
+        for column in spec.given:
+            if column not in held:
+                connection.execute(
+                    f"ALTER TABLE lake.{name} ADD COLUMN {quote_name(column)} {spec.columns[column]}"
+                )
         return
     columns = ", ".join(
         f"{quote_name(column)} {spec.columns[column]}{' NOT NULL' if column in spec.key else ''}"

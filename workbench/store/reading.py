@@ -29,7 +29,10 @@ __all__ = [
 _OCC_LENGTH = 21
 _BARE_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 # Every instant of the lake; an option quote's `last` is a price and keeps its type.
-_INSTANTS = ("time", "recorded_at", "replaced_at", "first", "last")
+_INSTANTS = frozenset(
+    {"time", "recorded_at", "replaced_at", "first", "last"}
+    | {column for spec in TABLES.values() for column, kind in spec.columns.items() if kind == "TIMESTAMP"}
+)
 
 
 @dataclass(slots=True)
@@ -93,10 +96,14 @@ def latest_query(
         newest = _bound(at, "at", is_end=True) if at is not None else None
         last = query.hold(newest) if newest is not None else f"(SELECT max({time}) FROM lake.{spec.name})"
         conditions += f" AND {time} >= {last} - INTERVAL {lookback_days} DAY"
-    identity = ", ".join(quote_name(column) for column in spec.key if column != spec.time)
+    identity = ", ".join(quote_name(column) for column in spec.series)
+    # Of rows of one instant the vendor's own order decides, then what was learned last.
+    rest = [column for column in spec.key if column not in (*spec.series, spec.time, "source")]
+    newest_first = ", ".join(f"{quote_name(column)} DESC" for column in (*rest, "recorded_at", "source"))
     query.text = (
         f"SELECT {_stored(spec)} FROM lake.{spec.name} WHERE {conditions} "
-        f"QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY {time} DESC) = 1 ORDER BY {identity}"
+        f"QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY {time} DESC, {newest_first}) = 1 "
+        f"ORDER BY {identity}"
     )
     return query
 
@@ -126,19 +133,18 @@ def latest_quotes_query(
 
 def summary_query(spec: TableSpec) -> Query:
     """Ask for the rows, first and last time, source and age of each symbol."""
-    group = quote_name(spec.group)
     time = quote_name(spec.time) if spec.time else "recorded_at"
     return Query(
-        f'SELECT {group} AS symbol, count(*) AS "rows", min({time})::TIMESTAMP AS "first", '
+        f'SELECT symbol, count(*) AS "rows", min({time})::TIMESTAMP AS "first", '
         f'max({time})::TIMESTAMP AS "last", arg_max(source, {time}) AS source, '
-        f"arg_max(recorded_at, {time}) AS recorded_at "
-        f"FROM lake.{spec.name} GROUP BY ALL ORDER BY 1"
+        f"arg_max(recorded_at, {time}) AS recorded_at FROM (SELECT {_group(spec)} AS symbol, "
+        f"* EXCLUDE ({quote_name(spec.group)}) FROM lake.{spec.name}) GROUP BY ALL ORDER BY 1"
     )
 
 
 def symbols_query(spec: TableSpec) -> Query:
     """Ask for the symbols of a table."""
-    return Query(f"SELECT DISTINCT {quote_name(spec.group)} AS symbol FROM lake.{spec.name} ORDER BY 1")
+    return Query(f"SELECT DISTINCT {_group(spec)} AS symbol FROM lake.{spec.name} ORDER BY 1")
 
 
 def tables_query() -> Query:
@@ -149,7 +155,8 @@ def tables_query() -> Query:
         parts.append(
             f'SELECT \'{spec.name}\' AS "table", count(*) AS "rows", '
             f"(SELECT count(*) FROM lake.{spec.history}) AS corrections, "
-            f"count(DISTINCT {quote_name(spec.group)}) AS symbols, "
+            f"(SELECT count(*) FROM (SELECT DISTINCT {_group(spec)} AS symbol FROM lake.{spec.name}) "
+            "WHERE symbol IS NOT NULL) AS symbols, "
             f'min({time})::TIMESTAMP AS "first", max({time})::TIMESTAMP AS "last", '
             f"max(recorded_at) AS recorded_at, "
             f"(SELECT count(*) FROM ducklake_list_files('lake', '{spec.name}')) AS files, "
@@ -198,7 +205,11 @@ def _conditions(
 ) -> str:
     parts = ["true"]
     if symbols is not None:
-        parts.append(_equals(query, quote_name(spec.group), as_list(symbols)))
+        group, wanted = quote_name(spec.group), as_list(symbols)
+        if spec.group_is_list:
+            parts.append(f"list_has_any(string_split({group}, ','), {query.hold(wanted)}::VARCHAR[])")
+        else:
+            parts.append(_equals(query, group, wanted))
     if start is not None:
         parts.append(f"{_require_time(spec)} >= {query.hold(_bound(start, 'start', is_end=False))}")
     if end is not None:
@@ -252,6 +263,12 @@ def _require_time(spec: TableSpec) -> str:
     if spec.time is None:
         raise ArgumentError(f"{spec.name} has no time to ask by; leave out `start`, `end` and `at`.")
     return quote_name(spec.time)
+
+
+def _group(spec: TableSpec) -> str:
+    """Return what summaries count by, one row for each symbol of a list."""
+    group = quote_name(spec.group)
+    return f"unnest(string_split({group}, ','))" if spec.group_is_list else group
 
 
 def _stored(spec: TableSpec) -> str:

@@ -26,18 +26,27 @@ class TableSpec:
         What identifies a row; files are sorted by these columns in this order.
     time : str or None
         The column that ``start``, ``end`` and ``at`` are about.
+    series : tuple of str
+        What has one latest row: a symbol, an interval of a symbol, a contract.
     partition : tuple of str
-        Parts of the time that files are split by: "year", "month".
+        Parts of the time that files are split by: "year", "month", "day".
     group : str
-        The column that summaries count by.
+        The column that summaries count by and `symbols` speak of.
+    group_is_list : bool
+        Whether that column holds several symbols, as in "AAPL,MSFT".
+    optional : tuple of str
+        Columns that not every source has: a missing value there says nothing, so it corrects nothing.
     """
 
     name: str
     columns: Mapping[str, str]
     key: tuple[str, ...]
     time: str | None
+    series: tuple[str, ...] = ("symbol",)
     partition: tuple[str, ...] = ()
     group: str = "symbol"
+    group_is_list: bool = False
+    optional: tuple[str, ...] = ()
 
     @property
     def history(self) -> str:
@@ -59,8 +68,16 @@ class TableSpec:
         """All columns of the table, in order."""
         return (*self.given, "source", "recorded_at")
 
+    def type_of(self, column: str) -> str:
+        """Return the DuckDB type of a column, of those too that the lake adds."""
+        return {"source": "VARCHAR", "recorded_at": "TIMESTAMP", "replaced_at": "TIMESTAMP"}.get(
+            column
+        ) or self.columns[column]
 
-_PRICES = dict.fromkeys(("open", "high", "low", "close", "volume"), "DOUBLE")
+
+_PRICES = dict.fromkeys(("open", "high", "low", "close", "volume", "vwap"), "DOUBLE")
+_SIDES = dict.fromkeys(("bid", "ask", "bid_size", "ask_size"), "DOUBLE")
+_REPORTED = dict.fromkeys(("eps_estimate", "eps_actual", "revenue_estimate", "revenue_actual"), "DOUBLE")
 
 _SPECS = (
     TableSpec(
@@ -69,6 +86,7 @@ _SPECS = (
         key=("symbol", "time"),
         time="time",
         partition=("year",),
+        optional=("vwap",),
     ),
     TableSpec(
         name="intraday_bars",
@@ -77,7 +95,9 @@ _SPECS = (
         ),
         key=("symbol", "interval", "time"),
         time="time",
+        series=("symbol", "interval"),
         partition=("year", "month"),
+        optional=("vwap",),
     ),
     TableSpec(
         name="option_quotes",
@@ -110,6 +130,7 @@ _SPECS = (
         ),
         key=("underlying", "time", "symbol"),
         time="time",
+        series=("underlying", "symbol"),
         partition=("year", "month"),
     ),
     TableSpec(
@@ -119,6 +140,7 @@ _SPECS = (
         ),
         key=("symbol", "ex_date", "kind"),
         time="ex_date",
+        series=("symbol", "kind"),
     ),
     TableSpec(
         name="quarantine",
@@ -133,7 +155,123 @@ _SPECS = (
         ),
         key=("table", "source", "line", "reason"),
         time=None,
+        series=(),
         group="table",
+    ),
+    TableSpec(
+        name="quotes",
+        columns=MappingProxyType(
+            {
+                "symbol": "VARCHAR",
+                "time": "TIMESTAMP",
+                "sequence": "BIGINT",
+                "source": "VARCHAR",
+                **_SIDES,
+            }
+        ),
+        key=("symbol", "time", "sequence", "source"),
+        time="time",
+        partition=("year", "month", "day"),
+    ),
+    TableSpec(
+        name="trades",
+        columns=MappingProxyType(
+            {
+                "symbol": "VARCHAR",
+                "time": "TIMESTAMP",
+                "trade_id": "VARCHAR",
+                "source": "VARCHAR",
+                "price": "DOUBLE",
+                "size": "DOUBLE",
+                "conditions": "VARCHAR",
+            }
+        ),
+        key=("symbol", "time", "trade_id", "source"),
+        time="time",
+        partition=("year", "month", "day"),
+    ),
+    TableSpec(
+        name="news",
+        columns=MappingProxyType(
+            {
+                "source": "VARCHAR",
+                "source_id": "VARCHAR",
+                "time": "TIMESTAMP",
+                "updated_at": "TIMESTAMP",
+                "headline": "VARCHAR",
+                "summary": "VARCHAR",
+                "url": "VARCHAR",
+                "author": "VARCHAR",
+                "symbols": "VARCHAR",
+                "sentiment": "DOUBLE",
+                "scorer": "VARCHAR",
+                "kind": "VARCHAR",
+            }
+        ),
+        key=("source", "source_id"),
+        time="time",
+        series=("source",),
+        partition=("year",),
+        group="symbols",
+        group_is_list=True,
+    ),
+    TableSpec(
+        name="earnings",
+        columns=MappingProxyType(
+            {
+                "symbol": "VARCHAR",
+                "fiscal_period": "VARCHAR",
+                "source": "VARCHAR",
+                "date": "DATE",
+                "session": "VARCHAR",
+                "confirmed": "BOOLEAN",
+                **_REPORTED,
+            }
+        ),
+        key=("symbol", "fiscal_period", "source"),
+        time="date",
+    ),
+    TableSpec(
+        name="rates",
+        columns=MappingProxyType({"curve": "VARCHAR", "date": "DATE", "years": "DOUBLE", "rate": "DOUBLE"}),
+        key=("curve", "date", "years"),
+        time="date",
+        series=("curve", "years"),
+        group="curve",
+    ),
+    TableSpec(
+        name="metrics",
+        columns=MappingProxyType(
+            {
+                "symbol": "VARCHAR",
+                "name": "VARCHAR",
+                "time": "TIMESTAMP",
+                "source": "VARCHAR",
+                "value": "DOUBLE",
+            }
+        ),
+        key=("symbol", "name", "time", "source"),
+        time="time",
+        series=("symbol", "name"),
+        partition=("year",),
+    ),
+    TableSpec(
+        name="feed_gaps",
+        columns=MappingProxyType(
+            {
+                "service": "VARCHAR",
+                "feed": "VARCHAR",
+                "symbol": "VARCHAR",
+                "start": "TIMESTAMP",
+                "end": "TIMESTAMP",
+                "reason": "VARCHAR",
+                "backfilled_at": "TIMESTAMP",
+                "rows": "BIGINT",
+            }
+        ),
+        key=("service", "feed", "symbol", "start"),
+        time="start",
+        series=("service", "feed", "symbol"),
     ),
 )
 

@@ -87,22 +87,22 @@ def _merge(
 ) -> pd.DataFrame:
     # Statements are built from the names of our own tables; values from outside are literals by quote_text.
     given = f"(SELECT *, {quote_text(source)} AS source FROM incoming)"
-    there, bounds = _rows_there(spec, incoming)
+    there, bounds = _rows_there(spec, incoming, source)
     instant = f"TIMESTAMP '{recorded_at:%Y-%m-%d %H:%M:%S.%f}'"
     stored = _names(spec.stored)
-    group = quote_name(spec.group)
-    totals = cursor.execute(f"SELECT {group}, count(*) FROM incoming GROUP BY ALL ORDER BY 1").fetchall()
+    # A row of several symbols is counted under its source.
+    group = quote_name("source" if spec.group_is_list else spec.group)
+    totals = cursor.execute(f"SELECT {group}, count(*) FROM {given} GROUP BY ALL ORDER BY 1").fetchall()
     is_empty = cursor.execute(f"SELECT 1 FROM {there} LIMIT 1", bounds).fetchone() is None
     if is_empty:
         cursor.execute(
-            f"INSERT INTO lake.{spec.name} SELECT {_names(spec.given)}, source, {instant} FROM {given}"
+            f"INSERT INTO lake.{spec.name} ({stored}) "
+            f"SELECT {_names(spec.given)}, source, {instant} FROM {given}"
         )
         return _counts(totals, {str(symbol): (total, 0) for symbol, total in totals})
 
     on = " AND ".join(f"new.{quote_name(column)} = old.{quote_name(column)}" for column in spec.key)
-    differs = " OR ".join(
-        f"new.{quote_name(column)} IS DISTINCT FROM old.{quote_name(column)}" for column in spec.values
-    )
+    differs = " OR ".join(_differs(spec, column) for column in spec.values)
     replaced = ", ".join(
         f"old.{quote_name(column)} AS {quote_name('old_' + column)}" for column in spec.stored
     )
@@ -123,7 +123,7 @@ def _merge(
         old = _names("old_" + column for column in spec.stored)
         key = _names(spec.key)
         cursor.execute(
-            f"INSERT INTO lake.{spec.history} SELECT {old}, recorded_at FROM moved "
+            f"INSERT INTO lake.{spec.history} ({stored}, replaced_at) SELECT {old}, recorded_at FROM moved "
             f"WHERE is_correction ORDER BY {key}"
         )
         on_key = " AND ".join(
@@ -131,20 +131,29 @@ def _merge(
         )
         cursor.execute(f"DELETE FROM lake.{spec.name} USING moved WHERE is_correction AND {on_key}")
     if moved:
-        cursor.execute(f"INSERT INTO lake.{spec.name} SELECT {stored} FROM moved ORDER BY {_names(spec.key)}")
+        cursor.execute(
+            f"INSERT INTO lake.{spec.name} ({stored}) SELECT {stored} FROM moved ORDER BY {_names(spec.key)}"
+        )
     cursor.execute("DROP TABLE moved")
     return _counts(totals, {str(symbol): (new, changed) for symbol, new, changed in moved})
 
 
-def _rows_there(spec: TableSpec, incoming: Incoming) -> tuple[str, dict[str, object]]:
+def _differs(spec: TableSpec, column: str) -> str:
+    name = quote_name(column)
+    differs = f"new.{name} IS DISTINCT FROM old.{name}"
+    return f"(new.{name} IS NOT NULL AND {differs})" if column in spec.optional else differs
+
+
+def _rows_there(spec: TableSpec, incoming: Incoming, source: str) -> tuple[str, dict[str, object]]:
     """Return the part of the current table that the incoming rows can touch, and its bounds."""
-    if spec.time is None or incoming.first is None:
-        return f"lake.{spec.name}", {}
-    time = quote_name(spec.time)
-    return (
-        f"lake.{spec.name} WHERE {time} >= $first AND {time} <= $last",
-        {"first": incoming.first, "last": incoming.last},
-    )
+    conditions, bounds = ["true"], {}
+    if spec.time in spec.key and incoming.first is not None:  # elsewhere a correction may move the time
+        time = quote_name(spec.time or "")
+        conditions.append(f"{time} >= $first AND {time} <= $last")
+        bounds = {"first": incoming.first, "last": incoming.last}
+    if "source" in spec.key:
+        conditions.append(f"source = {quote_text(source)}")
+    return f"lake.{spec.name} WHERE {' AND '.join(conditions)}", bounds
 
 
 def _counts(totals: list[tuple[str, int]], moved: dict[str, tuple[int, int]]) -> pd.DataFrame:
