@@ -138,6 +138,125 @@ class LogSettings(_Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level kept.")
 
 
+class AlpacaSettings(_Section):
+    """Where Alpaca is reached, and which of its feeds."""
+
+    data_url: str = Field("https://data.alpaca.markets", description="Market data over HTTP.")
+    trading_url: str = Field(
+        "https://paper-api.alpaca.markets", description="Trading API: contracts, assets, clock."
+    )
+    stream_url: str = Field("wss://stream.data.alpaca.markets", description="Market data streams.")
+    feed: Literal["iex", "sip", "delayed_sip", "otc", "boats"] = Field(
+        "iex", description="Feed of shares; sip needs a plan."
+    )
+    option_feed: Literal["indicative", "opra"] = Field(
+        "indicative", description="Feed of options; opra needs a plan."
+    )
+
+
+class PolygonSettings(_Section):
+    """Where Polygon, by its newer name Massive, is reached."""
+
+    rest_url: str = Field("https://api.massive.com", description="REST.")
+    stream_url: str = Field(
+        "wss://socket.massive.com", description="Streams; delayed plans have another host."
+    )
+    calls_per_minute: int = Field(5, ge=1, description="Calls that the plan allows; 5 on the free one.")
+
+
+class TastytradeSettings(_Section):
+    """Where tastytrade is reached."""
+
+    rest_url: str = Field("https://api.tastyworks.com", description="REST.")
+    stream_url: str = Field("", description="DXLink stream; empty takes the one that the service names.")
+
+
+class IbkrSettings(_Section):
+    """Where the Client Portal gateway of Interactive Brokers is reached."""
+
+    gateway_url: str = Field("https://localhost:5000/v1/api", description="REST of the gateway.")
+    stream_url: str = Field("", description="Stream; empty derives it from the gateway's address.")
+    login_url: str = Field("https://localhost:5000", description="Page on which its user logs in.")
+
+
+class ZerodhaSettings(_Section):
+    """Where Kite Connect is reached."""
+
+    rest_url: str = Field("https://api.kite.trade", description="REST.")
+    login_url: str = Field(
+        "https://kite.zerodha.com/connect/login", description="Page on which its user logs in."
+    )
+    stream_url: str = Field("wss://ws.kite.trade", description="Ticker.")
+
+
+class BenzingaSettings(_Section):
+    """Where Benzinga is reached."""
+
+    rest_url: str = Field("https://api.benzinga.com", description="REST.")
+
+
+class NewsApiSettings(_Section):
+    """Where NewsAPI is reached."""
+
+    rest_url: str = Field("https://newsapi.org/v2", description="REST.")
+
+
+class RssSettings(_Section):
+    """Feeds of RSS and Atom."""
+
+    feeds: tuple[str, ...] = Field((), description="Addresses of feeds.")
+
+
+class RedditSettings(_Section):
+    """Where Reddit is reached, and what is read there."""
+
+    rest_url: str = Field("https://oauth.reddit.com", description="REST.")
+    token_url: str = Field("https://www.reddit.com/api/v1/access_token", description="Tokens.")
+    subreddits: tuple[str, ...] = Field(("stocks", "options"), description="What is read.")
+
+
+class StocktwitsSettings(_Section):
+    """Where StockTwits is reached."""
+
+    rest_url: str = Field("https://api.stocktwits.com/api/2", description="REST.")
+
+
+class AlphaVantageSettings(_Section):
+    """Where Alpha Vantage is reached."""
+
+    rest_url: str = Field("https://www.alphavantage.co", description="REST.")
+
+
+class FinnhubSettings(_Section):
+    """Where Finnhub is reached."""
+
+    rest_url: str = Field("https://finnhub.io/api/v1", description="REST.")
+
+
+class FmpSettings(_Section):
+    """Where Financial Modeling Prep is reached."""
+
+    rest_url: str = Field("https://financialmodelingprep.com", description="REST.")
+
+
+class ServiceSettings(_Section):
+    """Addresses of the outside services; each can be a proxy or a test server."""
+
+    alpaca: AlpacaSettings = AlpacaSettings()
+    polygon: PolygonSettings = PolygonSettings()
+    tastytrade: TastytradeSettings = TastytradeSettings()
+    ibkr: IbkrSettings = IbkrSettings()
+    zerodha: ZerodhaSettings = ZerodhaSettings()
+    benzinga: BenzingaSettings = BenzingaSettings()
+    newsapi: NewsApiSettings = NewsApiSettings()
+    rss: RssSettings = RssSettings()
+    reddit: RedditSettings = RedditSettings()
+    stocktwits: StocktwitsSettings = StocktwitsSettings()
+    alpha_vantage: AlphaVantageSettings = AlphaVantageSettings()
+    finnhub: FinnhubSettings = FinnhubSettings()
+    fmp: FmpSettings = FmpSettings()
+
+
 class DeskSettings(BaseSettings):
     """All settings of one desk; see ``docs/settings.md`` for the table."""
 
@@ -155,6 +274,7 @@ class DeskSettings(BaseSettings):
     alerts: AlertSettings = AlertSettings()
     stream: StreamSettings = StreamSettings()
     logs: LogSettings = LogSettings()
+    services: ServiceSettings = ServiceSettings()
 
     @classmethod
     def settings_customise_sources(
