@@ -142,3 +142,19 @@ def test_a_contract_is_described_as_people_write_it():
     assert contract.underlying == "AAPL"
     assert parse_occ_symbol("F     260116C00012500").description == "F 16 Jan 26 12.5 C"
     assert parse_occ_symbol("SPY   210917C00450000").description.endswith("450 C")
+
+
+@pytest.mark.parametrize(
+    "padded, compact, dxfeed",
+    [
+        ("F     260116C00012500", "F260116C00012500", ".F260116C12.5"),
+        ("AAPL1 260116P00007500", "AAPL1260116P00007500", ".AAPL1260116P7.5"),
+        ("SPXW  261120P06850000", "SPXW261120P06850000", ".SPXW261120P6850"),
+        ("XYZ   260116C00007250", "XYZ260116C00007250", ".XYZ260116C7.25"),
+    ],
+)
+def test_a_symbol_goes_to_every_form_and_back(padded, compact, dxfeed):
+    contract = parse_occ_symbol(padded)
+    assert (contract.occ_symbol, contract.compact_symbol, contract.dxfeed_symbol) == (padded, compact, dxfeed)
+    for text in (compact, dxfeed, "O:" + compact):
+        assert parse_occ_symbol(text).occ_symbol == padded

@@ -102,6 +102,16 @@ class OptionContract:
         return f"{self.root:<6}{self.expiry:%y%m%d}{self.right}{int(self.strike * 1000):08d}"
 
     @property
+    def compact_symbol(self) -> str:
+        """The symbol without the padding, as Alpaca writes it: ``SPY210917C00450000``."""
+        return self.occ_symbol.replace(" ", "")
+
+    @property
+    def dxfeed_symbol(self) -> str:
+        """The symbol as dxFeed writes it: ``.SPY210917C450``, the strike without trailing zeros."""
+        return f".{self.root}{self.expiry:%y%m%d}{self.right}{_plain_strike(self.strike)}"
+
+    @property
     def underlying(self) -> str:
         """The ticker that the option is on, as in ``SPX`` for the root ``SPXW``."""
         return underlying_of_root(self.root)
@@ -114,8 +124,7 @@ class OptionContract:
     @property
     def description(self) -> str:
         """The contract as people write it, as in ``AAPL 20 Apr 13 430 P``."""
-        strike = f"{self.strike:f}"
-        strike = strike.rstrip("0").rstrip(".") if "." in strike else strike
+        strike = _plain_strike(self.strike)
         return f"{self.root} {self.expiry.day} {self.expiry:%b %y} {strike} {self.right}"
 
 
@@ -260,6 +269,11 @@ def occ_symbols(
     codes, contracts = pd.factorize(pd.MultiIndex.from_frame(frame), use_na_sentinel=False)
     symbols = np.array([_occ_symbol(*fields) for fields in contracts], dtype=object)
     return symbols[codes] if len(codes) else symbols
+
+
+def _plain_strike(strike: Decimal) -> str:
+    text = f"{strike:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _occ_symbol(root: Any, expiry: Any, right: Any, strike: float) -> str | None:
