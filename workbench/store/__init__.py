@@ -1,6 +1,8 @@
 """The lake of series, the ledger of transactions, and their backup."""
 
 from workbench.store.backup import Manifest, content_hashes, export_desk, restore_desk
+from workbench.store.coverage import FetchedRange
+from workbench.store.feeds import FeedRun
 from workbench.store.lake import Lake
 from workbench.store.ledger import Ledger
 from workbench.store.outbox import OutboxMessage
@@ -8,6 +10,8 @@ from workbench.store.tables import TABLES, TableSpec
 
 __all__ = [
     "TABLES",
+    "FeedRun",
+    "FetchedRange",
     "Lake",
     "Ledger",
     "Manifest",

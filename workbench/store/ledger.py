@@ -1,4 +1,4 @@
-"""The ledger: fills, rules, alerts, messages, runs, leases, results and the audit, in one database."""
+"""The ledger: fills, rules, alerts, messages, runs, leases, results, coverage, feeds and the audit."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -12,7 +12,9 @@ from workbench.errors import DeskHomeError
 from workbench.store.alerts import Alerts
 from workbench.store.audit import Audit
 from workbench.store.backtests import Backtests
+from workbench.store.coverage import Coverage
 from workbench.store.database import Database
+from workbench.store.feeds import Feeds
 from workbench.store.fills import Fills
 from workbench.store.inbox import Inbox
 from workbench.store.leases import Leases
@@ -33,7 +35,7 @@ class Ledger:
 
     Attributes
     ----------
-    fills, rules, alerts, outbox, inbox, runs, leases, backtests, audit
+    fills, rules, alerts, outbox, inbox, runs, leases, backtests, coverage, feeds, audit
         One object a kind of row, each with its own few methods.
     """
 
@@ -47,6 +49,8 @@ class Ledger:
         self.runs = Runs(database)
         self.leases = Leases(database)
         self.backtests = Backtests(database)
+        self.coverage = Coverage(database)
+        self.feeds = Feeds(database)
         self.audit = Audit(database)
 
     @classmethod

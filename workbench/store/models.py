@@ -20,6 +20,8 @@ __all__ = [
     "alerts",
     "audit",
     "backtests",
+    "coverage",
+    "feeds",
     "fills",
     "fills_history",
     "inbox",
@@ -182,4 +184,30 @@ audit = Table(
     Column("actor", String, nullable=False),
     Column("details", JSON, nullable=False),
     Column("correlation_id", String),
+)
+
+coverage = Table(
+    "coverage",
+    metadata,
+    Column("provider", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("symbol", String, primary_key=True),
+    Column("interval", String, primary_key=True),
+    Column("first", UtcDateTime, primary_key=True),
+    Column("last", UtcDateTime, primary_key=True),
+    Column("complete", Boolean, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("fetched_at", UtcDateTime, nullable=False),
+)
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("service", String, nullable=False),
+    Column("feed", String, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("durable_until", UtcDateTime),
+    Column("ended_at", UtcDateTime, index=True),
+    Column("holder", String, nullable=False),
 )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD", "MIGRATIONS", "is_current", "upgrade"]
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; asking Alembic for it would cost every opening of a desk its import."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 30.0
