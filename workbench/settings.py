@@ -161,7 +161,9 @@ class PolygonSettings(_Section):
     stream_url: str = Field(
         "wss://socket.massive.com", description="Streams; delayed plans have another host."
     )
-    calls_per_minute: int = Field(5, ge=1, description="Calls that the plan allows; 5 on the free one.")
+    calls_per_minute: int = Field(
+        0, ge=0, description="Calls that the plan allows; 5 on the free one, 0 where it has no limit."
+    )
 
 
 class TastytradeSettings(_Section):
