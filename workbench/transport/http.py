@@ -206,15 +206,17 @@ class HttpClient:
         ServiceAnswerError
             If it is an address of somebody else.
         """
-        told, base = urlsplit(url), urlsplit(self.base_url)
-        relative = not told.scheme and not told.netloc
-        own = (told.scheme, told.hostname, told.port) == (base.scheme, base.hostname, base.port)
-        alias = (
-            told.scheme in ("http", "https") and told.hostname in self._aliases and told.port in (None, 443)
-        )
-        if not (relative or own or alias) or told.username:
+        try:
+            told, base = urlsplit(url), urlsplit(self.base_url)
+            relative = not told.scheme and not told.netloc
+            own = (told.scheme, told.hostname, told.port) == (base.scheme, base.hostname, base.port)
+            alias = told.scheme in ("http", "https") and told.hostname in self._aliases
+            host, trusted = told.hostname, (relative or own or alias) and not told.username
+        except ValueError:  # no port has that name, no host those brackets
+            host, trusted = None, False
+        if not trusted:
             raise ServiceAnswerError(
-                f"{self.label} named a next page on another host ({redact(told.hostname or url[:60])}); "
+                f"{self.label} named a next page on another host ({redact(host or url[:60])}); "
                 "it was not asked, and the keys were not sent.",
                 service=self.label,
             )

@@ -125,6 +125,8 @@ async def open_socket(
             max_size=largest_message,
             ping_interval=ping_interval,
             ping_timeout=ping_timeout,
+            # A dead service answers no goodbye either; waiting for one would hide that it is gone.
+            close_timeout=1.0,
             # The stream's owner reads at once; a deep queue here would hide that it does not keep up.
             max_queue=64,
         )
