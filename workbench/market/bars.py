@@ -206,11 +206,11 @@ def _days(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
     plain = times.tz_localize(None)
     if not (plain == plain.normalize()).all():
         raise DataFormatError("Daily, weekly and monthly bars are dated at 00:00 UTC; these are not.")
-    return cast(pd.DatetimeIndex, plain)
+    return plain
 
 
 def _plain(stamp: Any) -> pd.Timestamp:
-    return cast(pd.Timestamp, pd.Timestamp(stamp).tz_localize(None).normalize())
+    return pd.Timestamp(stamp).tz_localize(None).normalize()
 
 
 def _stamps(times: Any) -> Whole:

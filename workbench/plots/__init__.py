@@ -1,6 +1,8 @@
 """Pictures of the trade: frames in, Bokeh figures out."""
 
 from workbench.plots.bars_by_name import bars_by_name
+from workbench.plots.candles import Panel, candles
+from workbench.plots.coverage_map import coverage_map, mark_cell
 from workbench.plots.equity_drawdown import equity_drawdown
 from workbench.plots.exercise_boundary import exercise_boundary
 from workbench.plots.greek_profile import greek_profile, update_greek_profile
@@ -32,13 +34,17 @@ from workbench.plots.theme import (
 __all__ = [
     "DARK",
     "LIGHT",
+    "Panel",
     "Theme",
     "apply_theme",
     "bars_by_name",
+    "candles",
+    "coverage_map",
     "css_variables",
     "equity_drawdown",
     "exercise_boundary",
     "greek_profile",
+    "mark_cell",
     "mark_scenario",
     "on_card",
     "paint",
