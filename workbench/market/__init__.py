@@ -15,6 +15,7 @@ from workbench.market.calendars import (
     years_to_expiry,
 )
 from workbench.market.corporate_actions import ACTION_COLUMNS, adjust_bars, no_actions
+from workbench.market.earnings import earnings_reports, jump_window
 from workbench.market.instruments import (
     OptionContract,
     exercise_of_root,
@@ -23,6 +24,15 @@ from workbench.market.instruments import (
     parse_occ_symbol,
     underlying_of,
     underlying_of_root,
+)
+from workbench.market.news import (
+    canonical_url,
+    headline_key,
+    join_symbols,
+    plain_text,
+    split_symbols,
+    symbols_in,
+    unique_stories,
 )
 from workbench.market.quality import find_all, find_gaps, find_outliers, find_stale_runs
 from workbench.market.schemas import (
@@ -64,6 +74,7 @@ __all__ = [
     "Column",
     "OptionContract",
     "adjust_bars",
+    "canonical_url",
     "check_bars",
     "check_earnings",
     "check_fills",
@@ -73,6 +84,7 @@ __all__ = [
     "check_quotes",
     "check_rates",
     "check_trades",
+    "earnings_reports",
     "exchange_zone",
     "exercise_of_root",
     "find_all",
@@ -80,14 +92,18 @@ __all__ = [
     "find_outliers",
     "find_stale_runs",
     "frame_schema",
+    "headline_key",
     "interval_seconds",
     "is_option_symbol",
     "is_session",
+    "join_symbols",
+    "jump_window",
     "last_session",
     "next_session",
     "no_actions",
     "occ_symbols",
     "parse_occ_symbol",
+    "plain_text",
     "previous_session",
     "resample_bars",
     "session_close",
@@ -95,7 +111,10 @@ __all__ = [
     "session_open",
     "session_opens",
     "sessions",
+    "split_symbols",
+    "symbols_in",
     "underlying_of",
     "underlying_of_root",
+    "unique_stories",
     "years_to_expiry",
 ]
