@@ -136,7 +136,7 @@ def _report(rows: pd.DataFrame, calendar: str) -> dict[str, object]:
     same_day = rows[rows["date"] == first["date"]]
     sessions = sorted(set(same_day["session"]) - {"unknown"})
     newest = rows.sort_values("recorded_at", ascending=False, kind="stable")
-    told: list[dict[str, Any]] = rows.to_dict("records")
+    told: list[Any] = rows.to_dict("records")
     said = [
         f"{row['source']}: {row['date']:%Y-%m-%d} {row['session'].replace('_', ' ')}"
         + (", confirmed" if row["confirmed"] else "")
