@@ -111,6 +111,10 @@ class ServerSettingsError(WorkbenchError, ValueError):
     """The server's settings would leave a door open."""
 
 
+class SecretsError(WorkbenchError, ValueError):
+    """The keys of the services cannot be read or kept; those kept before stay."""
+
+
 class UnsupportedError(WorkbenchError, LookupError):
     """A provider does not have data of that kind."""
 
