@@ -23,9 +23,10 @@ from workbench.errors import BackupError, DeskVersionError, StorageFullError
 from workbench.store.connection import CATALOG
 from workbench.store.durable import files_below, sync_files
 from workbench.store.failures import is_storage_full
-from workbench.store.lake import Lake
+from workbench.store.lake import open_as_it_is as open_lake
 from workbench.store.layout import FORMAT_FILE
 from workbench.store.ledger import Ledger
+from workbench.store.ledger import open_as_it_is as open_ledger
 from workbench.store.lock import StoreLock
 from workbench.store.types import utc_of
 
@@ -77,7 +78,8 @@ class Manifest:
 def content_hashes(home: str | Path) -> dict[str, str]:
     """Hash the rows of every table of a desk, and its other files.
 
-    The hashes do not depend on how rows are spread over files, so compaction does not change them.
+    The hashes do not depend on how rows are spread over files, so compaction does not change them. A desk
+    of an older version is hashed as it is: in the tables and columns that it has.
 
     Parameters
     ----------
@@ -91,9 +93,9 @@ def content_hashes(home: str | Path) -> dict[str, str]:
     """
     place = Path(home).expanduser().absolute()
     hashes = {}
-    with Lake.open(place / _LAKE, read_only=True) as lake:
+    with open_lake(place / _LAKE) as lake:
         hashes.update({f"lake/{table}": value for table, value in lake.content_hashes().items()})
-    with Ledger.open(place / _LEDGER, read_only=True) as ledger:
+    with open_ledger(place / _LEDGER) as ledger:
         hashes.update({f"ledger/{table}": value for table, value in ledger.content_hashes().items()})
     for path in _other_files(place):
         hashes[f"files/{path.relative_to(place).as_posix()}"] = _hash_file(path)

@@ -24,7 +24,7 @@ from workbench.store.maintenance import compact_lake, expire_lake
 from workbench.store.tables import TABLES, table_spec
 from workbench.store.writing import write_rows
 
-__all__ = ["Lake"]
+__all__ = ["Lake", "open_as_it_is"]
 
 Result = TypeVar("Result")
 _READ_PATIENCE = 20.0
@@ -294,15 +294,18 @@ class Lake:
 
     def content_hashes(self) -> dict[str, str]:
         """Hash the rows of each table, history included; how rows lie in files does not matter."""
+        held = self._held_columns()
         hashes = {}
         for spec in TABLES.values():
             for table, columns in (
                 (spec.name, spec.stored),
                 (spec.history, (*spec.stored, "replaced_at")),
             ):
-                query = reading.content_query(table, columns)
-                found = self._frame(query).iloc[0].tolist()
-                hashes[table] = hashlib.sha256(f"{columns} {found}".encode()).hexdigest()
+                # A lake of an older version is hashed as it is.
+                there = tuple(column for column in columns if column in held.get(table, ()))
+                if there:
+                    found = self._frame(reading.content_query(table, there)).iloc[0].tolist()
+                    hashes[table] = hashlib.sha256(f"{there} {found}".encode()).hexdigest()
         return hashes
 
     def compact(self) -> pd.DataFrame:
@@ -355,6 +358,10 @@ class Lake:
     def __repr__(self) -> str:
         return f"Lake({str(self._folder)!r}{', read_only=True' if self._read_only else ''})"
 
+    def _held_columns(self) -> dict[str, set[str]]:
+        found = self._frame(reading.columns_query())
+        return {str(table): set(columns) for table, columns in found.groupby("table")["column"]}
+
     def _refuse_if_read_only(self) -> None:
         if self._read_only:
             raise PermissionDeniedError(
@@ -397,6 +404,28 @@ class Lake:
                 raise failure from error
             finally:
                 cursor.close()
+
+
+def open_as_it_is(folder: str | Path) -> Lake:
+    """Open a lake for reading that may be of an older version, and leave it so.
+
+    Only what speaks of whole tables, as `Lake.content_hashes`, works on an older one.
+
+    Raises
+    ------
+    DeskHomeError
+        If there is no lake.
+    DeskVersionError
+        If a newer version made it.
+    """
+    place = Path(folder).expanduser().absolute()
+    if not found_format(place):
+        raise DeskHomeError(f"There is no lake in {place}; name the right folder.")
+    threads, memory_limit = 2, "2GB"
+    connection = connect(place, read_only=True, threads=threads, memory_limit=memory_limit)
+    return Lake(
+        place, connection, read_only=True, threads=threads, memory_limit=memory_limit, lock_timeout=120.0
+    )
 
 
 def _reopen(folder: Path, read_only: bool, threads: int, memory_limit: str, lock_timeout: float) -> Lake:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 from workbench.errors import DeskHomeError
 from workbench.store.alerts import Alerts
@@ -22,10 +22,10 @@ from workbench.store.models import metadata
 from workbench.store.outbox import Outbox
 from workbench.store.rules import Rules
 from workbench.store.runs import Runs
-from workbench.store.schema import is_current, upgrade
+from workbench.store.schema import is_current, refuse_newer, upgrade
 from workbench.store.types import dump_json
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "open_as_it_is"]
 
 
 class Ledger:
@@ -104,7 +104,10 @@ class Ledger:
         """Hash the rows of each table, all as of one instant."""
         hashes = {}
         with self._database.read() as connection:
+            held = set(inspect(connection).get_table_names())
             for table in metadata.sorted_tables:
+                if table.name not in held:  # a ledger of an older version
+                    continue
                 digest = hashlib.sha256(",".join(table.columns.keys()).encode())
                 for row in connection.execute(select(table).order_by(*table.primary_key.columns)):
                     digest.update(dump_json(list(row)).encode() + b"\n")
@@ -137,6 +140,26 @@ class Ledger:
 
     def __repr__(self) -> str:
         return f"Ledger({str(self.path)!r}{', read_only=True' if self.read_only else ''})"
+
+
+def open_as_it_is(path: str | Path) -> Ledger:
+    """Open a ledger for reading that may be of an older version, and leave it so.
+
+    Only `Ledger.content_hashes` works on an older one.
+
+    Raises
+    ------
+    DeskHomeError
+        If there is none.
+    DeskVersionError
+        If a newer version made it.
+    """
+    place = Path(path).expanduser().absolute()
+    if not place.exists():
+        raise DeskHomeError(f"There is no ledger {place}; name the right folder.")
+    if not is_current(place):
+        refuse_newer(place)
+    return Ledger(Database(place, read_only=True))
 
 
 def _reopen(path: Path, read_only: bool) -> Ledger:

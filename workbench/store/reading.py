@@ -17,6 +17,7 @@ __all__ = [
     "Query",
     "as_list",
     "aware",
+    "columns_query",
     "content_query",
     "latest_query",
     "latest_quotes_query",
@@ -165,6 +166,14 @@ def tables_query() -> Query:
             f"FROM lake.{spec.name}"
         )
     return Query(" UNION ALL ".join(parts))
+
+
+def columns_query() -> Query:
+    """Ask for the tables and columns that the lake has, whichever version made it."""
+    return Query(
+        'SELECT table_name AS "table", column_name AS "column" FROM duckdb_columns() '
+        "WHERE database_name = 'lake'"
+    )
 
 
 def content_query(table: str, columns: Sequence[str]) -> Query:

@@ -15,7 +15,7 @@ from workbench.store.lock import StoreLock
 if TYPE_CHECKING:
     from alembic.config import Config
 
-__all__ = ["HEAD", "MIGRATIONS", "is_current", "upgrade"]
+__all__ = ["HEAD", "MIGRATIONS", "is_current", "refuse_newer", "upgrade"]
 
 HEAD = "0002"
 """The newest migration; asking Alembic for it would cost every opening of a desk its import."""
@@ -48,7 +48,7 @@ def upgrade(path: Path, *, read_only: bool, lock_timeout: float) -> None:
         if isinstance(error, StorageFullError) or not is_storage_full(error):
             raise
         raise translate(error, path) from error
-    _refuse_newer(path)
+    refuse_newer(path)
     raise DeskVersionError(
         f"The ledger {path} was made by an older version; "
         "open the desk once as trader to bring it up to date."
@@ -61,7 +61,7 @@ def _upgrade(path: Path) -> None:
     found = _revision(path)
     if found == HEAD:
         return
-    _refuse_newer(path)
+    refuse_newer(path)
     database = Database(path)
     try:
         with database.engine.connect() as connection, connection.begin():
@@ -87,7 +87,14 @@ def _alembic_config() -> "Config":
     return config
 
 
-def _refuse_newer(path: Path) -> None:
+def refuse_newer(path: Path) -> None:
+    """Refuse a ledger whose version this package does not know.
+
+    Raises
+    ------
+    DeskVersionError
+        Then.
+    """
     from alembic.script import ScriptDirectory
 
     found = _revision(path)
