@@ -16,6 +16,14 @@ from workbench.market.calendars import (
 )
 from workbench.market.corporate_actions import ACTION_COLUMNS, adjust_bars, no_actions
 from workbench.market.earnings import earnings_reports, jump_window
+from workbench.market.expirations import (
+    expirations,
+    last_trading_day,
+    monthly_expiry,
+    next_expiry,
+    third_friday,
+    vix_expiry,
+)
 from workbench.market.instruments import (
     OptionContract,
     exercise_of_root,
@@ -58,6 +66,13 @@ from workbench.market.schemas import (
     check_trades,
     frame_schema,
 )
+from workbench.market.trading_hours import (
+    MarketStatus,
+    is_in_session,
+    market_status,
+    trading_years,
+    trading_years_to_expiry,
+)
 
 __all__ = [
     "ACTION_COLUMNS",
@@ -72,6 +87,7 @@ __all__ = [
     "TRADES",
     "Checked",
     "Column",
+    "MarketStatus",
     "OptionContract",
     "adjust_bars",
     "canonical_url",
@@ -87,6 +103,7 @@ __all__ = [
     "earnings_reports",
     "exchange_zone",
     "exercise_of_root",
+    "expirations",
     "find_all",
     "find_gaps",
     "find_outliers",
@@ -94,11 +111,16 @@ __all__ = [
     "frame_schema",
     "headline_key",
     "interval_seconds",
+    "is_in_session",
     "is_option_symbol",
     "is_session",
     "join_symbols",
     "jump_window",
     "last_session",
+    "last_trading_day",
+    "market_status",
+    "monthly_expiry",
+    "next_expiry",
     "next_session",
     "no_actions",
     "occ_symbols",
@@ -113,8 +135,12 @@ __all__ = [
     "sessions",
     "split_symbols",
     "symbols_in",
+    "third_friday",
+    "trading_years",
+    "trading_years_to_expiry",
     "underlying_of",
     "underlying_of_root",
     "unique_stories",
+    "vix_expiry",
     "years_to_expiry",
 ]

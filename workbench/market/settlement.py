@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from workbench.market.calendars import sessions
+from workbench.market.calendars import is_session
+from workbench.market.expirations import third_friday
 
 Settlement = Literal["AM", "PM"]
 
@@ -71,12 +72,10 @@ def is_monthly_expiry(expiry: Any, calendar: str = "XNYS") -> bool:
     The Saturday after it until February 2015; the Thursday before where the Friday is a holiday.
     """
     day = pd.Timestamp(expiry)
-    third_friday = day.replace(day=1) + pd.offsets.WeekOfMonth(week=2, weekday=4)
-    if day == third_friday or day == third_friday + pd.Timedelta(days=1):
+    friday = pd.Timestamp(third_friday(day.year, day.month))
+    if day in (friday, friday + pd.Timedelta(days=1)):
         return True
-    if day != third_friday - pd.Timedelta(days=1):
-        return False
-    return len(sessions(calendar, third_friday, third_friday)) == 0
+    return day == friday - pd.Timedelta(days=1) and not is_session(calendar, friday)
 
 
 def root_of_index(underlying: str, expiry: Any, calendar: str = "XNYS") -> str:
