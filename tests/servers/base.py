@@ -68,7 +68,10 @@ __all__ = ["ALWAYS", "LIES", "STRANGER", "Answer", "BadDays", "LocalServer", "Re
 
 @dataclass
 class Request:
-    """What a client sent; the names of `headers` are lower case, and of each query field the last counts."""
+    """What a client sent; the names of `headers` are lower case.
+
+    Of each query field the last value stands in `query`, all of them in `queries`.
+    """
 
     method: str
     path: str
@@ -78,6 +81,7 @@ class Request:
     page: int = 1
     status: int = 0
     at: float = field(default_factory=time.monotonic)
+    queries: dict[str, list[str]] = field(default_factory=dict)
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -398,6 +402,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, parts.path, _query(parts.query), headers, body)
+        request.queries = parse_qs(parts.query, keep_blank_values=True)
         self.owner.seen.append(request)
         try:
             found = self.owner._respond(request)
