@@ -43,6 +43,7 @@ from workbench.market.news import (
     unique_stories,
 )
 from workbench.market.quality import find_all, find_gaps, find_outliers, find_stale_runs
+from workbench.market.rates import RateCurve, continuous_rate, curve_of
 from workbench.market.schemas import (
     BARS,
     EARNINGS,
@@ -89,6 +90,7 @@ __all__ = [
     "Column",
     "MarketStatus",
     "OptionContract",
+    "RateCurve",
     "adjust_bars",
     "canonical_url",
     "check_bars",
@@ -100,6 +102,8 @@ __all__ = [
     "check_quotes",
     "check_rates",
     "check_trades",
+    "continuous_rate",
+    "curve_of",
     "earnings_reports",
     "exchange_zone",
     "exercise_of_root",
