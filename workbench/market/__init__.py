@@ -67,6 +67,7 @@ from workbench.market.schemas import (
     check_trades,
     frame_schema,
 )
+from workbench.market.tick_quality import find_chain_faults, find_quote_faults, find_trade_faults
 from workbench.market.trading_hours import (
     MarketStatus,
     is_in_session,
@@ -109,9 +110,12 @@ __all__ = [
     "exercise_of_root",
     "expirations",
     "find_all",
+    "find_chain_faults",
     "find_gaps",
     "find_outliers",
+    "find_quote_faults",
     "find_stale_runs",
+    "find_trade_faults",
     "frame_schema",
     "headline_key",
     "interval_seconds",
