@@ -5,7 +5,6 @@ import os
 import pandas as pd
 import pytest
 
-from tests.contracts.provider_contract import Promised, ProviderContract
 from workbench.errors import DataFormatError, MissingDataError, UnknownProviderError
 from workbench.providers import FilesProvider, SampleProvider, nearest_names, open_provider
 
@@ -25,21 +24,6 @@ def folder(tmp_path):
     (tmp_path / "minutes.csv").write_text(INTRADAY)
     (tmp_path / "notes.md").write_text("not data")
     return tmp_path
-
-
-class TestDailyContract(ProviderContract):
-    @pytest.fixture
-    def promised(self, folder):
-        return Promised(
-            FilesProvider(folder), "SPY", "SPYY", "2021-03-18", "2021-03-22", ("2021-03-19", 389.48)
-        )
-
-
-class TestMinutesContract(ProviderContract):
-    @pytest.fixture
-    def promised(self, folder):
-        first, last = "2021-03-19 13:30", "2021-03-19 13:31"
-        return Promised(FilesProvider(folder), "IWM", "IWN", first, last, (first, 2.0), "1m")
 
 
 def test_all_files_of_a_folder_are_one_provider(folder):

@@ -6,17 +6,9 @@ import pytest
 from bokeh_sampledata import stocks
 from numpy.testing import assert_allclose
 
-from tests.contracts.provider_contract import Promised, ProviderContract
 from workbench.market import adjust_bars, find_gaps
 from workbench.providers import SampleProvider
 from workbench.providers.sample import actions_from_series, bars_from_series
-
-
-class TestContract(ProviderContract):
-    @pytest.fixture
-    def promised(self):
-        # Apple closed at 430.47 on 2013-03-01 (raw).
-        return Promised(SampleProvider(), "AAPL", "APPL", "2000-03-01", "2013-03-01", ("2013-03-01", 430.47))
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from workbench.providers.bars_file import bars_from_table
 from workbench.providers.base import Day, between_days, no_bars, require_interval, require_known
 from workbench.providers.chain_file import chain_from_table
 from workbench.providers.fills_file import fills_from_table
+from workbench.providers.kinds import KindsProvider
 from workbench.providers.parsed import ParsedFile
 from workbench.providers.tables import read_table, table_from_frame
 
@@ -192,7 +193,7 @@ def parse_fills(
     )
 
 
-class FilesProvider:
+class FilesProvider(KindsProvider):
     """Bars from a folder of CSV and Parquet files, each read as `read_bars_file` reads it.
 
     Parameters
@@ -204,7 +205,7 @@ class FilesProvider:
     """
 
     name = "files"
-    modelled = False
+    kinds = frozenset({"bars", "corporate_actions"})
 
     def __init__(
         self,
@@ -219,7 +220,7 @@ class FilesProvider:
         self._read: dict[tuple[Path, int, int], ParsedFile] = {}
 
     @property
-    def label(self) -> str:
+    def label(self) -> str:  # type: ignore[override]
         """The source as it is shown beside figures: the folder and the one around it."""
         return f"files in {self._folder.absolute().parent.name}/{self._folder.name}"
 

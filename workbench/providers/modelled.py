@@ -3,30 +3,74 @@
 No package ships real chains. The desk hands the model in; this file only keeps its rows to the rules.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import pandas as pd
 
 from workbench.errors import DataFormatError, MissingDataError
-from workbench.market.schemas import OPTION_QUOTES, check_option_quotes, names
+from workbench.market.schemas import OPTION_QUOTES, check_option_quotes, names, quarantined_rows
+from workbench.providers.base import Day, require_known
+from workbench.providers.kinds import KindsProvider
+from workbench.providers.periods import period_of
 
 
-class ModelledChainProvider:
+class ModelledChainProvider(KindsProvider):
     """Chains that a model makes from the prices of the underlying.
 
     Parameters
     ----------
     model : callable
         Takes an underlying and a session date and returns rows in the columns of `schemas.OPTION_QUOTES`.
+    underlyings : sequence of str
+        Those that the model has prices of; without any, the model itself is asked.
+    day : date, optional
+        Session that `option_chain` is about.
     """
 
     name = "modelled"
     label = "modelled from the underlying's prices"
     modelled = True
+    kinds = frozenset({"option_chain"})
 
-    def __init__(self, model: Callable[[str, date], pd.DataFrame]) -> None:
+    def __init__(
+        self,
+        model: Callable[[str, date], pd.DataFrame],
+        *,
+        underlyings: Sequence[str] = (),
+        day: date | None = None,
+    ) -> None:
         self._model = model
+        self._underlyings = sorted(set(underlyings))
+        self._day = day
+
+    def symbols(self) -> list[str]:
+        """Return the underlyings that the model was given, in order."""
+        return list(self._underlyings)
+
+    def option_chain(self, underlying: str, expiry: Day = None) -> pd.DataFrame:
+        """Return the chain of the provider's session; see `chain`.
+
+        Raises
+        ------
+        UnknownSymbolError
+            If the model has no prices of the underlying.
+        MissingDataError
+            If the provider was made without a session.
+        """
+        if self._underlyings:
+            require_known([underlying], self._underlyings, "The model")
+        if self._day is None:
+            raise MissingDataError("Say of which session the modelled chain is to be: chain('AAPL', day).")
+        found = self.chain(underlying, self._day)
+        day = period_of(expiry, None).first_day
+        if day is None:
+            return found
+        return found[found["expiry"] == pd.Timestamp(day)].reset_index(drop=True)
+
+    def quarantined(self) -> pd.DataFrame:
+        """Return the rows that could not be used: none, a bad one stops the whole chain."""
+        return quarantined_rows().assign(file="")[["file", "line", "symbol", "reason", "text"]]
 
     def chain(self, underlying: str, day: date) -> pd.DataFrame:
         """Return the chain of one underlying at a session's close, `modelled` true on every row.

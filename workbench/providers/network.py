@@ -5,91 +5,20 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.errors import IncompleteAnswerError, ServiceError, UnsupportedError
+from workbench.errors import IncompleteAnswerError, ServiceError
 from workbench.market.schemas import Column, names
 from workbench.providers.answers import Answer
-from workbench.providers.base import Day
-from workbench.providers.feeds import Feed
+from workbench.providers.kinds import KindsProvider
 
 _NONE = {"text": "str", "float": "float64", "instant": "datetime64[us, UTC]", "day": "datetime64[us]",
          "flag": "bool", "whole": "int64"}  # fmt: skip
 
 
-class NetworkProvider:
-    """The base of providers of services; each overrides what its service gives.
-
-    Attributes
-    ----------
-    name, label : str
-        What the command line calls it, and the source as it is shown beside figures.
-    kinds : frozenset of str
-        What it gives: "bars", "corporate_actions", "quotes", "trades", "latest_quotes", "option_chain",
-        "news", "earnings", "rates", "metrics", "stream".
-    """
-
-    name: str = ""
-    label: str = ""
-    modelled: bool = False
-    kinds: frozenset[str] = frozenset()
+class NetworkProvider(KindsProvider):
+    """The base of providers of services: what could not be read is kept with its reason."""
 
     def __init__(self) -> None:
         self._bad: list[pd.DataFrame] = []
-
-    def symbols(self) -> list[str]:
-        """Return all symbols that the service lists, in order."""
-        raise self._lacks("a list of symbols")
-
-    def bars(
-        self, symbols: Sequence[str], start: Day = None, end: Day = None, interval: str = "1d"
-    ) -> pd.DataFrame:
-        """Return raw bars in the columns of `schemas.BARS`, both dates included."""
-        raise self._lacks("bars")
-
-    def corporate_actions(self, symbols: Sequence[str], start: Day = None, end: Day = None) -> pd.DataFrame:
-        """Return splits and dividends (symbol, ex_date, kind, value), both dates included."""
-        raise self._lacks("corporate actions")
-
-    def quotes(self, symbols: Sequence[str], start: Day = None, end: Day = None) -> pd.DataFrame:
-        """Return quotes in the columns of `schemas.QUOTES`; instants are exact and included."""
-        raise self._lacks("past quotes")
-
-    def trades(self, symbols: Sequence[str], start: Day = None, end: Day = None) -> pd.DataFrame:
-        """Return trades in the columns of `schemas.TRADES`; instants are exact and included."""
-        raise self._lacks("past trades")
-
-    def latest_quotes(self, symbols: Sequence[str]) -> pd.DataFrame:
-        """Return the last quote of each symbol in the columns of `schemas.QUOTES`."""
-        raise self._lacks("latest quotes")
-
-    def option_chain(self, underlying: str, expiry: Day = None) -> pd.DataFrame:
-        """Return the last quotes of all contracts in the columns of `schemas.OPTION_QUOTES`."""
-        raise self._lacks("option chains")
-
-    def news(self, symbols: Sequence[str] | None = None, start: Day = None, end: Day = None) -> pd.DataFrame:
-        """Return news in the columns of `schemas.NEWS`."""
-        raise self._lacks("news")
-
-    def earnings(
-        self, symbols: Sequence[str] | None = None, start: Day = None, end: Day = None
-    ) -> pd.DataFrame:
-        """Return earnings dates in the columns of `schemas.EARNINGS`."""
-        raise self._lacks("earnings dates")
-
-    def rates(self, start: Day = None, end: Day = None) -> pd.DataFrame:
-        """Return interest rates in the columns of `schemas.RATES`."""
-        raise self._lacks("interest rates")
-
-    def metrics(self, symbols: Sequence[str]) -> pd.DataFrame:
-        """Return figures about symbols in the columns of `schemas.METRICS`."""
-        raise self._lacks("metrics")
-
-    def stream(self, kinds: Sequence[str]) -> Feed:
-        """Return a live feed of some of "quotes", "trades" and "bars"."""
-        raise self._lacks("a live stream")
-
-    def market_open(self) -> bool | None:
-        """Say whether the service's own clock calls its market open; None where it has no clock."""
-        return None
 
     def quarantined(self) -> pd.DataFrame:
         """Return the rows that could not be read: file (what was asked), line, symbol, reason, text."""
@@ -144,10 +73,6 @@ class NetworkProvider:
                 f"The answer broke off after {len(rows):,} rows: {error}", rows=rows, cause=error
             ) from error
         return joined(frames, columns)
-
-    def _lacks(self, what: str) -> UnsupportedError:
-        has = ", ".join(sorted(kind.replace("_", " ") for kind in self.kinds)) or "nothing yet"
-        return UnsupportedError(f"{self.label} has no {what}; it has {has}.")
 
 
 def joined(frames: Sequence[pd.DataFrame], columns: Sequence[Column]) -> pd.DataFrame:

@@ -17,6 +17,7 @@ import pandas as pd
 from workbench.market.corporate_actions import no_actions
 from workbench.market.schemas import PRICE_COLUMNS, quarantined_rows
 from workbench.providers.base import Day, between_days, require_interval, require_known
+from workbench.providers.kinds import KindsProvider
 
 _TICKERS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 
@@ -28,12 +29,12 @@ _CENT_TOLERANCE = 1e-4
 _LEAST_SPLIT = 1.2
 
 
-class SampleProvider:
+class SampleProvider(KindsProvider):
     """Daily bars and corporate actions of AAPL, FB, GOOG, IBM and MSFT, read from an installed package."""
 
     name = "sample"
     label = "bokeh_sampledata (Quandl WIKI, public domain)"
-    modelled = False
+    kinds = frozenset({"bars", "corporate_actions"})
 
     def symbols(self) -> list[str]:
         """Return the five tickers. GOOG is Google's only share class of the time."""
