@@ -296,7 +296,8 @@ def _typed(values: "pd.Series[Any]", dtype: str) -> "pd.Series[Any]":
     if dtype == "text":
         return values.astype("str").where(values.notna())
     if dtype == "instant":
-        return values.astype("datetime64[us, UTC]")
+        # A column that the service does not have is of no zone yet.
+        return pd.to_datetime(values, utc=True).astype("datetime64[us, UTC]")
     if dtype == "day":
         return values.astype("datetime64[us]")
     if dtype == "float":
