@@ -16,12 +16,13 @@ from workbench.desk.frames import DeskFrame, desk_frame
 from workbench.desk.health import DeskStatus, desk_status
 from workbench.desk.option_questions import OptionQuestions
 from workbench.desk.outbox import deliver_due, open_channels
+from workbench.desk.quality_questions import QualityQuestions
 
 if TYPE_CHECKING:
     from workbench.desk.monitor import RuleCheck
 
 
-class Desk(DataQuestions, BarQuestions, BookQuestions, OptionQuestions):
+class Desk(DataQuestions, BarQuestions, BookQuestions, OptionQuestions, QualityQuestions):
     """One desk, opened by `Desk.open`; safe to hold in many processes at once.
 
     Examples
