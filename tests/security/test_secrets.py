@@ -235,7 +235,7 @@ def test_the_systems_keyring_is_taken_where_there_is_one(folders, system_keyring
     assert not (home / "secrets.sealed").exists()
     assert not keys.exists()
     assert list(system_keyring.held) == [(f"workbench {home}", "alpaca")]
-    assert store.read("alpaca", ["secret_key"]) == {"secret_key": CANARY}
+    assert store.read("alpaca", ["secret_key"]) == {"key_id": "PK1", "secret_key": CANARY}
     assert store.origin("alpaca", ["secret_key"]) == "keyring"
     assert store.forget("alpaca")
     assert not system_keyring.held

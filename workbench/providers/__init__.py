@@ -12,17 +12,27 @@ from workbench.providers.files import (
 )
 from workbench.providers.modelled import ModelledChainProvider
 from workbench.providers.parsed import ParsedFile
-from workbench.providers.registry import PROVIDER_NAMES, open_provider
+from workbench.providers.registry import (
+    PROVIDER_NAMES,
+    SERVICE_NAMES,
+    Access,
+    open_client,
+    open_provider,
+    vendor_of,
+)
 from workbench.providers.sample import SampleProvider
 
 __all__ = [
     "PROVIDER_NAMES",
+    "SERVICE_NAMES",
+    "Access",
     "FilesProvider",
     "ModelledChainProvider",
     "ParsedFile",
     "Provider",
     "SampleProvider",
     "nearest_names",
+    "open_client",
     "open_provider",
     "parse_bars",
     "parse_chain",
@@ -30,4 +40,5 @@ __all__ = [
     "read_bars_file",
     "read_chain_file",
     "read_fills_file",
+    "vendor_of",
 ]

@@ -66,19 +66,30 @@ class SecretStore:
         return "the system's keyring" if self._keyring() is not None else f"the encrypted file {self.path}"
 
     def read(self, service: str, names: Iterable[str]) -> dict[str, str]:
-        """Return the credentials of a service that are known, by name; the environment wins.
+        """Return what is known of a service's credentials, by name; the environment wins over what was saved.
+
+        Parameters
+        ----------
+        service : str
+            As in ``alpaca``.
+        names : iterable of str
+            The credentials that the environment may hold. What was saved beside them, such as a token that
+            was renewed, comes too.
 
         Raises
         ------
         SecretsError
-            If the sealed file cannot be opened.
+            If the sealed file cannot be opened, and the environment does not say everything.
         """
         wanted = list(names)
-        from_environment = {name: self._variable(service, name) for name in wanted}
-        found = {name: value for name, value in from_environment.items() if value}
-        if len(found) < len(wanted):
-            # A container that has all its keys in the environment needs neither keyring nor file.
-            found = {name: value for name, value in self.stored(service).items() if name in wanted} | found
+        given = {name: value for name in wanted if (value := self._variable(service, name))}
+        try:
+            found = {**self.stored(service), **given}
+        except SecretsError:
+            # A container that has its keys in the environment needs neither keyring nor file.
+            if len(given) < len(wanted):
+                raise
+            found = given
         for value in found.values():
             remember_secret(value)
         return found
