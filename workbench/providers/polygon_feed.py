@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Collection, Mapping, Sequence
 
@@ -58,7 +59,7 @@ class PolygonFeed:
         self._pending: list[Batch] = []
         self._channels: dict[str, str] = {}
         self._answers: dict[str, str] = {}
-        self._refusal = ""
+        self._refusals: list[str] = []
 
     @property
     def label(self) -> str:
@@ -244,18 +245,21 @@ class PolygonFeed:
         """Send one request, and return the channels without a good answer, with the reason."""
         for channel in channels:
             self._answers.pop(channel, None)
-        self._refusal = ""
+        self._refusals = []
         await self._say(market, action, channels)
-        left = [channel for channel in channels if channel not in self._answers]
+        refused: dict[str, str] = {}
+        left = list(channels)
         until = time.monotonic() + self._patience
-        while left and not self._refusal and (rest := until - time.monotonic()) > 0:
+        while left and (rest := until - time.monotonic()) > 0:
             await self._read(rest)
-            still = [channel for channel in left if channel not in self._answers]
+            for words in self._refusals:
+                refused |= {channel: words for channel in left if _names(words, channel)}
+            still = [channel for channel in left if channel not in self._answers and channel not in refused]
             if len(still) < len(left):
                 until = time.monotonic() + self._patience
             left = still
-        reason = self._refusal or f"it did not acknowledge the subscription within {self._patience:g} s"
-        return dict.fromkeys(left, reason)
+        silence = f"it did not acknowledge the subscription within {self._patience:g} s"
+        return refused | dict.fromkeys(left, "; ".join(self._refusals) or silence)
 
     async def _say(self, market: str, action: str, channels: Sequence[str]) -> None:
         await self._sockets[market].send_text(json.dumps({"action": action, "params": ",".join(channels)}))
@@ -288,13 +292,19 @@ class PolygonFeed:
                 names = words.split(":", 1)[1].split(",")
                 self._answers |= dict.fromkeys((name.strip() for name in names), status)
             elif status in _REFUSED and not words.lower().startswith("auth"):
-                self._refusal = words or status
+                self._refusals.append(words or status)
             else:
                 self._raise_for(status, words, market)
 
 
 def _statuses(message: str | bytes) -> list[tuple[str, str]]:
     return events_from_frame(message, {}, received_at=time.time())[1]
+
+
+def _names(words: str, channel: str) -> bool:
+    """Whether a refusal names a channel, or its ticker."""
+    ticker = channel.split(".", 1)[1]
+    return re.search(rf"(?<![\w.:]){re.escape(ticker)}(?![\w:])", words.replace(channel, ticker)) is not None
 
 
 def _channel(kind: str, symbol: str) -> str:

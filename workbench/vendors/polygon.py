@@ -106,7 +106,7 @@ class PolygonClient:
 
     def __init__(self, settings: PolygonSettings, keys: Keys | None, transport: Transport) -> None:
         self.settings = settings
-        self._keys = keys
+        self.keys = keys
         self._transport = transport
         self._http: HttpClient | None = None
         self._pause = GrowingPause(VENDOR.name, VENDOR.label)
@@ -119,7 +119,7 @@ class PolygonClient:
         NotConnectedError
             If there is none.
         """
-        return require_keys(VENDOR, self._keys)["api_key"]
+        return require_keys(VENDOR, self.keys)["api_key"]
 
     @property
     def http(self) -> HttpClient:

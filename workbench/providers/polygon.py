@@ -1,0 +1,454 @@
+"""Market data from Polygon (Massive): bars, ticks, chains, actions, news, yields and a live feed."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from workbench.errors import (
+    MissingDataError,
+    ServiceError,
+    ServiceRefusedError,
+    UnknownSymbolError,
+)
+from workbench.market.corporate_actions import no_actions
+from workbench.market.instruments import is_option_symbol, underlying_of, underlying_of_class
+from workbench.market.schemas import BARS, NEWS, OPTION_QUOTES, QUOTES, RATES, TRADES, Column
+from workbench.providers.answers import Answer
+from workbench.providers.base import Day, nearest_names, require_interval
+from workbench.providers.feeds import Feed
+from workbench.providers.network import NetworkProvider
+from workbench.providers.periods import Period, period_of
+from workbench.providers.polygon_answers import (
+    INTERVALS,
+    bars_from_aggregates,
+    latest_from_snapshots,
+    quotes_from_ticks,
+    trades_from_ticks,
+)
+from workbench.providers.polygon_chain import chain_from_snapshots
+from workbench.providers.polygon_feed import PolygonFeed
+from workbench.providers.polygon_questions import dates, instants, nanoseconds, said, spans
+from workbench.providers.polygon_reference import (
+    actions_from_dividends,
+    actions_from_splits,
+    news_from_articles,
+    rates_from_yields,
+)
+from workbench.vendors.polygon import (
+    LARGEST_PAGE,
+    VENDOR,
+    PolygonClient,
+    in_path,
+    our_symbol,
+    records,
+    their_symbol,
+    their_underlying,
+)
+
+_CHAIN_PAGE = 250
+_SNAPSHOTS = 250
+_REFERENCE_PAGE = 1000
+
+
+class PolygonProvider(NetworkProvider):
+    """Polygon's data in the desk's shapes, raw: adjustments are applied on read.
+
+    Parameters
+    ----------
+    client : PolygonClient
+        Address, key, limits and pages.
+    """
+
+    name = VENDOR.name
+    label = VENDOR.label
+    kinds = frozenset(VENDOR.kinds)
+
+    def __init__(self, client: PolygonClient) -> None:
+        super().__init__()
+        self._client = client
+        self._listed: list[str] | None = None
+        self._known: set[str] = set()
+
+    def symbols(self) -> list[str]:
+        """Return the shares that are listed today, in order."""
+        if self._listed is None:
+            found = [
+                our_symbol(str(record["ticker"]))
+                for record in self._reference({"market": "stocks", "active": "true"})
+                if isinstance(record, Mapping) and record.get("ticker")
+            ]
+            self._listed = sorted(set(found))
+        return list(self._listed)
+
+    def bars(
+        self, symbols: Sequence[str], start: Day = None, end: Day = None, interval: str = "1d"
+    ) -> pd.DataFrame:
+        """Return raw bars in the columns of `schemas.BARS`; they cover the time before and after hours too.
+
+        Raises
+        ------
+        UnknownSymbolError
+            If the service knows no such symbol; the message names the nearest.
+        MissingDataError
+            If there are no bars of that interval.
+        IncompleteAnswerError
+            If the answer broke off; it holds the good rows.
+        """
+        require_interval(interval, tuple(INTERVALS), self.label)
+        period = period_of(start, end)
+
+        def pages(symbol: str) -> Iterator[Any]:
+            count, span = INTERVALS[interval]
+            for first, last in spans(period, interval):
+                path = f"/v2/aggs/ticker/{in_path(their_symbol(symbol))}/range/{count}/{span}/{first}/{last}"
+                params = {"adjusted": "false", "sort": "asc", "limit": LARGEST_PAGE}
+                yield from self._client.pages(path, params)
+
+        def read(symbol: str, page: Mapping[str, Any], line: int) -> Answer:
+            return bars_from_aggregates(
+                records(page, "aggregates"), symbol=symbol, told=page.get("ticker"), interval=interval,
+                period=period, first_line=line,
+            )  # fmt: skip
+
+        return self._by_symbol(symbols, f"bars {{}} {interval}", period, pages, read, BARS)
+
+    def quotes(self, symbols: Sequence[str], start: Day = None, end: Day = None) -> pd.DataFrame:
+        """Return quotes in the columns of `schemas.QUOTES`; instants are exact and included.
+
+        Sizes are shares since November 2025, and round lots of a hundred before.
+
+        Raises
+        ------
+        MissingDataError
+            If the period has no start.
+        ServiceError
+            As `bars` raises.
+        """
+        period = _bounded(period_of(start, end), "quotes")
+
+        def read(symbol: str, page: Mapping[str, Any], line: int) -> Answer:
+            return quotes_from_ticks(records(page, "quotes"), symbol=symbol, period=period, first_line=line)
+
+        return self._by_symbol(symbols, "quotes {}", period, self._ticks("quotes", period), read, QUOTES)
+
+    def trades(self, symbols: Sequence[str], start: Day = None, end: Day = None) -> pd.DataFrame:
+        """Return trades in the columns of `schemas.TRADES`; instants are exact and included.
+
+        Raises
+        ------
+        MissingDataError
+            If the period has no start.
+        ServiceError
+            As `bars` raises.
+        """
+        period = _bounded(period_of(start, end), "trades")
+
+        def read(symbol: str, page: Mapping[str, Any], line: int) -> Answer:
+            return trades_from_ticks(records(page, "trades"), symbol=symbol, period=period, first_line=line)
+
+        return self._by_symbol(symbols, "trades {}", period, self._ticks("trades", period), read, TRADES)
+
+    def latest_quotes(self, symbols: Sequence[str]) -> pd.DataFrame:
+        """Return the last quotes of shares and options in the columns of `schemas.QUOTES`.
+
+        Raises
+        ------
+        UnknownSymbolError
+            If the service knows no such symbol.
+        """
+        wanted = list(dict.fromkeys(symbols))
+        what = f"latest quotes {_listed(wanted)}"
+        unanswered = set(wanted)
+
+        def pages() -> Iterator[Any]:
+            for at in range(0, len(wanted), _SNAPSHOTS):
+                tickers = ",".join(map(their_symbol, wanted[at : at + _SNAPSHOTS]))
+                yield from self._client.pages("/v3/snapshot", {"ticker.any_of": tickers, "limit": _SNAPSHOTS})
+
+        def read(page: Mapping[str, Any], number: int) -> pd.DataFrame:
+            found = []
+            for record in records(page, "/v3/snapshot"):
+                failed = isinstance(record, Mapping) and record.get("error")
+                symbol = our_symbol(str(record.get("ticker"))) if isinstance(record, Mapping) else ""
+                if failed:
+                    continue
+                unanswered.discard(symbol)
+                if isinstance(record, Mapping) and not record.get("last_quote") and symbol in wanted:
+                    reason = "it has no quote: an index has a value alone, or the plan holds no quotes"
+                    self._set_aside(f"{what}, page {number}", reason, symbol=symbol, text=str(record)[:300])
+                    continue
+                found.append(record)
+            return self._keep(latest_from_snapshots(found, symbols=wanted), f"{what}, page {number}")
+
+        rows = self._gathered(pages(), read, QUOTES)
+        for symbol in sorted(unanswered):
+            self._require(symbol)
+            self._set_aside(what, "the service gave no answer for this symbol", symbol=symbol)
+        return rows
+
+    def option_chain(self, underlying: str, expiry: Day = None) -> pd.DataFrame:
+        """Return the last quotes of all contracts in the columns of `schemas.OPTION_QUOTES`.
+
+        Parameters
+        ----------
+        underlying : str
+            A share, an index (``SPX``, which brings SPXW too) or a class of options on one.
+        expiry : date, optional
+            Only contracts of this expiration date.
+
+        Raises
+        ------
+        UnknownSymbolError
+            If the service knows no such symbol.
+        """
+        own = underlying_of_class(underlying)
+        day = period_of(expiry, expiry).first_day
+        what = f"option chain {own}" + (f" {day}" if day else "")
+        params: dict[str, Any] = {"limit": _CHAIN_PAGE}
+        if day is not None:
+            params["expiration_date"] = day.isoformat()
+        fetched_at = pd.Timestamp.now("UTC")
+        path = f"/v3/snapshot/options/{in_path(their_underlying(underlying))}"
+        seen = 0
+
+        def read(page: Mapping[str, Any], number: int) -> pd.DataFrame:
+            nonlocal seen
+            found = records(page, path)
+            line, seen = seen + 1, seen + len(found)
+            answer = chain_from_snapshots(found, underlying=own, fetched_at=fetched_at, first_line=line)
+            return self._keep(answer, f"{what}, page {number}")
+
+        try:
+            chain = self._gathered(self._client.pages(path, params), read, OPTION_QUOTES)
+        except ServiceRefusedError as error:
+            if error.status_code == 404:
+                self._require(own)
+            raise
+        if chain.empty and not seen:
+            self._require(own)
+        by = ["expiry", "strike", "right", "symbol"]
+        return chain.drop_duplicates(["symbol", "time"]).sort_values(by, ignore_index=True)
+
+    def corporate_actions(self, symbols: Sequence[str], start: Day = None, end: Day = None) -> pd.DataFrame:
+        """Return splits and dividends (symbol, ex_date, kind, value), both dates included.
+
+        Raises
+        ------
+        UnknownSymbolError
+            If the service knows no such symbol.
+        IncompleteAnswerError
+            If the answer broke off; it holds the good rows.
+        """
+        period = period_of(start, end)
+        kinds = (
+            ("/v3/reference/splits", "execution_date", "splits", actions_from_splits),
+            ("/v3/reference/dividends", "ex_dividend_date", "dividends", actions_from_dividends),
+        )
+
+        def pages() -> Iterator[Any]:
+            for symbol in sorted(set(symbols)):
+                seen = 0
+                for path, column, kind, translate in kinds:
+                    if is_option_symbol(symbol):
+                        continue
+                    params = {"ticker": their_symbol(symbol), "limit": _REFERENCE_PAGE}
+                    params |= dates(column, period) | {"order": "asc", "sort": column}
+                    found: list[Any] = []
+                    what = f"{kind} {symbol}{said(period)}, page 1"
+                    try:
+                        for page in self._client.pages(path, params):
+                            found += records(page, path)
+                    except ServiceError:
+                        yield self._keep(translate(found, symbol=symbol, period=period), what)
+                        raise
+                    seen += len(found)
+                    yield self._keep(translate(found, symbol=symbol, period=period), what)
+                if not seen:
+                    self._require(symbol)
+
+        columns = tuple(Column(name, dtype, "") for name, dtype in _ACTIONS)
+        actions = self._gathered(pages(), lambda frame, _: frame, columns)
+        if actions.empty:
+            return no_actions()
+        return actions.sort_values(["symbol", "ex_date", "kind"], ignore_index=True)
+
+    def news(self, symbols: Sequence[str] | None = None, start: Day = None, end: Day = None) -> pd.DataFrame:
+        """Return news in the columns of `schemas.NEWS`, with what the vendor thinks of their tone.
+
+        Raises
+        ------
+        IncompleteAnswerError
+            If the answer broke off; it holds the good rows.
+        """
+        period = period_of(start, end)
+        whom: list[str | None] = [None] if symbols is None else [*sorted({underlying_of(s) for s in symbols})]
+
+        def pages() -> Iterator[tuple[str | None, Any]]:
+            for symbol in whom:
+                params = {"order": "asc", "sort": "published_utc", "limit": _REFERENCE_PAGE}
+                params |= instants("published_utc", period)
+                if symbol is not None:
+                    params["ticker"] = their_symbol(symbol)
+                for page in self._client.pages("/v2/reference/news", params):
+                    yield symbol, page
+
+        def read(page: tuple[str | None, Any], number: int) -> pd.DataFrame:
+            symbol, answer = page
+            found = news_from_articles(records(answer, "news"), symbol=symbol, period=period)
+            return self._keep(found, f"news {symbol or 'of all'}{said(period)}, page {number}")
+
+        found = self._gathered(pages(), read, NEWS)
+        return found.drop_duplicates("source_id").sort_values("time", kind="stable", ignore_index=True)
+
+    def rates(self, start: Day = None, end: Day = None) -> pd.DataFrame:
+        """Return the treasury's par yields, continuously compounded, in the columns of `schemas.RATES`.
+
+        Raises
+        ------
+        IncompleteAnswerError
+            If the answer broke off; it holds the good rows.
+        """
+        period = period_of(start, end)
+        params = {"limit": LARGEST_PAGE, **dates("date", period)}
+
+        def read(page: Any, number: int) -> pd.DataFrame:
+            answer = rates_from_yields(records(page, "treasury yields"), period=period)
+            return self._keep(answer, f"rates{said(period)}, page {number}")
+
+        found = self._gathered(self._client.pages("/fed/v1/treasury-yields", params), read, RATES)
+        return found.sort_values(["curve", "date", "years"], ignore_index=True)
+
+    def stream(self, kinds: Sequence[str]) -> Feed:
+        """Return a live feed of quotes, trades and minute bars."""
+        return PolygonFeed(self._client.settings, self._client.keys)
+
+    def market_open(self) -> bool | None:
+        """Say whether the service's clock calls New York's exchange open; after hours it is not."""
+        answer = self._client.get("/v1/marketstatus/now")
+        exchanges = answer.get("exchanges")
+        told = exchanges.get("nyse") if isinstance(exchanges, Mapping) else answer.get("market")
+        return told == "open" if isinstance(told, str) else None
+
+    # -- what the questions share ------------------------------------------------------------------------
+
+    def _ticks(self, what: str, period: Period) -> Callable[[str], Iterator[Any]]:
+        def pages(symbol: str) -> Iterator[Any]:
+            params = {"order": "asc", "sort": "timestamp", "limit": LARGEST_PAGE, **nanoseconds(period)}
+            return self._client.pages(f"/v3/{what}/{in_path(their_symbol(symbol))}", params)
+
+        return pages
+
+    def _by_symbol(
+        self,
+        symbols: Sequence[str],
+        what: str,
+        period: Period,
+        pages: Callable[[str], Iterator[Any]],
+        read: Callable[[str, Any, int], Answer],
+        columns: Sequence[Column],
+    ) -> pd.DataFrame:
+        """Ask for one symbol after another, and find out whether one exists that has no rows at all."""
+
+        def all_pages() -> Iterator[pd.DataFrame]:
+            for symbol in sorted(set(symbols)):
+                line = 1
+                try:
+                    for number, page in enumerate(pages(symbol), start=1):
+                        count = len(records(page, what.format(symbol)))
+                        if count:
+                            name = f"{what.format(symbol)}{said(period)}, page {number}"
+                            yield self._keep(read(symbol, page, line), name)
+                            line += count
+                except ServiceRefusedError as error:
+                    if error.status_code == 404:
+                        self._require(symbol)
+                    raise
+                if line == 1:
+                    self._require(symbol)
+                else:
+                    self._known.add(symbol)
+
+        rows = self._gathered(all_pages(), lambda frame, _: frame, columns)
+        by = [name for name in ("symbol", "time", "sequence") if name in rows]
+        return rows.sort_values(by, kind="stable", ignore_index=True)
+
+    def _require(self, symbol: str) -> None:
+        """Ask whether a symbol exists.
+
+        Raises
+        ------
+        UnknownSymbolError
+            Naming the nearest that the service has.
+        """
+        if symbol in self._known:
+            return
+        if self._exists(symbol):
+            self._known.add(symbol)
+            return
+        near = self._nearest(underlying_of(symbol) if is_option_symbol(symbol) else symbol)
+        told = f"the nearest it has: {', '.join(near)}" if near else "it has nothing like it"
+        raise UnknownSymbolError(f"{self.label} has no {symbol!r}; {told}.")
+
+    def _exists(self, symbol: str) -> bool:
+        ticker = their_symbol(symbol)
+        if is_option_symbol(symbol):
+            path = "/v3/reference/options/contracts"
+            asked = ({"ticker": ticker, "limit": 1}, {"ticker": ticker, "limit": 1, "expired": "true"})
+        else:
+            path = "/v3/reference/tickers"
+            asked = ({"ticker": ticker, "limit": 1}, {"ticker": ticker, "limit": 1, "active": "false"})
+        for params in asked:
+            try:
+                found = records(self._client.get(path, params), path)
+            except ServiceRefusedError as error:
+                if error.status_code in (None, 404):
+                    continue
+                raise
+            if any(isinstance(record, Mapping) and record.get("ticker") == ticker for record in found):
+                return True
+        return False
+
+    def _nearest(self, symbol: str) -> list[str]:
+        """Return listed names like a misspelt one: by the service's search, then under its first letter."""
+        known = set(self._listed or ())
+        first = symbol[:1].upper()
+        asked: list[dict[str, Any]] = [{"search": symbol, "active": "true"}]
+        if first.isalpha():
+            asked.append({"ticker.gte": first, "ticker.lt": chr(ord(first) + 1), "active": "true"})
+        for params in asked:
+            near = nearest_names(symbol, known)
+            if near:
+                return near
+            known |= {
+                our_symbol(str(record["ticker"]))
+                for record in self._reference(params)
+                if isinstance(record, Mapping) and record.get("ticker")
+            }
+        return nearest_names(symbol, known)
+
+    def _reference(self, params: Mapping[str, Any]) -> Iterator[Any]:
+        path = "/v3/reference/tickers"
+        whole = {"limit": _REFERENCE_PAGE, "sort": "ticker", "order": "asc", **params}
+        for page in self._client.pages(path, whole):
+            yield from records(page, path)
+
+
+_ACTIONS = (("symbol", "text"), ("ex_date", "day"), ("kind", "text"), ("value", "float"))
+
+
+def _bounded(period: Period, what: str) -> Period:
+    """Require a start: a question for all ticks that ever were would never end.
+
+    Raises
+    ------
+    MissingDataError
+        If there is none.
+    """
+    if period.start is None:
+        raise MissingDataError(f"All {what} are too many to ask for; give a `start`, as in '2026-01-05'.")
+    return period
+
+
+def _listed(symbols: Sequence[str]) -> str:
+    return ", ".join(symbols[:5]) + (f" and {len(symbols) - 5} more" if len(symbols) > 5 else "")
