@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Self
 
-__all__ = ["FEED_COLUMNS", "LIVE_FILE", "QUOTE_COLUMNS", "LiveTable"]
+__all__ = ["FEED_COLUMNS", "FIGURE_COLUMNS", "LIVE_FILE", "QUOTE_COLUMNS", "LiveTable"]
 
 LIVE_FILE = "live.sqlite"
 
@@ -29,10 +29,8 @@ _QUOTES = {
     "time": "INTEGER",  # of bid and ask, nanoseconds since 1970; of the trade where no quote came yet
     "last_time": "INTEGER",
     "received_at": "REAL",  # seconds since 1970
-    "service": "TEXT",
-    "feed": "TEXT",
-    "source": "TEXT",
-    "flag": "TEXT",
+    "crossed": "INTEGER",  # 1 where the bid lies above the ask
+    "origin": "INTEGER",
 }
 _FEEDS = {
     "service": "TEXT",
@@ -59,22 +57,28 @@ _FEEDS = {
     "replay": "INTEGER",
     "holder": "TEXT",
 }
-QUOTE_COLUMNS = tuple(_QUOTES)
+_ORIGIN = ("service", "feed", "source")
+QUOTE_COLUMNS = (*(name for name in _QUOTES if name != "origin"), *_ORIGIN)
 """Columns of a quote, in the order in which `LiveTable.write` takes them."""
+FIGURE_COLUMNS = ("bid", "ask", "last", "bid_size", "ask_size", "last_size", "volume")
 FEED_COLUMNS = tuple(_FEEDS)
 """What is known of a feed; `LiveTable.write` takes it as a mapping."""
 
-_MADE = 1  # raised when the columns change: an older file is then made anew
+_MADE = 2  # raised when the columns change: an older file is then made anew
 _SCHEMA = (
     f"CREATE TABLE quotes ({', '.join(f'{name} {kind}' for name, kind in _QUOTES.items())}) WITHOUT ROWID;"
     f"CREATE TABLE feeds ({', '.join(f'{name} {kind}' for name, kind in _FEEDS.items())}, "
     "PRIMARY KEY (service, feed)) WITHOUT ROWID;"
+    # Three names for each of hundreds of quotes would take longer to read than their figures.
+    "CREATE TABLE origins (id INTEGER PRIMARY KEY, service TEXT, feed TEXT, source TEXT, "
+    "UNIQUE (service, feed, source));"
     f"PRAGMA user_version = {_MADE};"
 )
 _PUT_QUOTE = f"INSERT OR REPLACE INTO quotes VALUES ({', '.join('?' * len(_QUOTES))})"  # noqa: S608
 _PUT_FEED = f"INSERT OR REPLACE INTO feeds VALUES ({', '.join('?' * len(_FEEDS))})"  # noqa: S608
-_ALL_QUOTES = "SELECT * FROM quotes ORDER BY symbol"
-_SOME_QUOTES = "SELECT quotes.* FROM json_each(?) AS asked JOIN quotes ON quotes.symbol = asked.value"
+_SHOWN = ", ".join(f"quotes.{name}" for name in ("symbol", *FIGURE_COLUMNS, "time", "crossed", "origin"))
+_ALL = "FROM quotes ORDER BY symbol"
+_SOME = "FROM json_each(?) AS asked JOIN quotes ON quotes.symbol = asked.value"
 _BUSY_SECONDS = 2.0
 
 
@@ -101,6 +105,7 @@ class LiveTable:
         self._reader_inode = 0
         self._writer: sqlite3.Connection | None = None
         self._writer_inode = 0
+        self._origins: dict[tuple[str, str, str], int] = {}
 
     # -- reading -----------------------------------------------------------------------------------------
 
@@ -109,13 +114,28 @@ class LiveTable:
 
         A symbol without a quote has no row. A table that is not there or cannot be read has no rows.
         """
-        if symbols is None:
-            return self._read(_ALL_QUOTES)
-        return self._read(_SOME_QUOTES, (json.dumps(list(symbols)),))
+        found, values = (_ALL, ()) if symbols is None else (_SOME, (json.dumps(list(symbols)),))
+        rows, origins = self._read(f"SELECT quotes.* {found}", values, with_origins=True)
+        return [(*row[:-1], *origins.get(row[-1], ("", "", ""))) for row in rows]
+
+    def shown_quotes(
+        self, symbols: Sequence[str] | None = None
+    ) -> tuple[list[tuple[Any, ...]], dict[int, tuple[str, str, str]]]:
+        """Return what a face shows of the quotes, half as long to read as all of them.
+
+        Returns
+        -------
+        list of tuple
+            Symbol, the columns of `FIGURE_COLUMNS`, time, crossed, and the number of its origin.
+        dict
+            Service, feed and source by that number.
+        """
+        found, values = (_ALL, ()) if symbols is None else (_SOME, (json.dumps(list(symbols)),))
+        return self._read(f"SELECT {_SHOWN} {found}", values, with_origins=True)
 
     def feeds(self) -> list[dict[str, Any]]:
         """Return what is known of each feed, by service and name."""
-        rows = self._read("SELECT * FROM feeds ORDER BY service, feed")
+        rows, _ = self._read("SELECT * FROM feeds ORDER BY service, feed")
         return [dict(zip(FEED_COLUMNS, row, strict=True)) for row in rows]
 
     # -- writing -----------------------------------------------------------------------------------------
@@ -166,23 +186,27 @@ class LiveTable:
 
     # -- connections -------------------------------------------------------------------------------------
 
-    def _read(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    def _read(
+        self, query: str, values: tuple[Any, ...] = (), *, with_origins: bool = False
+    ) -> tuple[list[tuple[Any, ...]], dict[int, tuple[str, str, str]]]:
         with self._lock:
             inode = _inode(self.path)
             if inode != self._reader_inode:
                 # The file was made anew: a connection to the old one would show the past for ever.
                 self._drop_reader()
             if inode == 0:
-                return []
+                return [], {}
             try:
                 if self._reader is None:
                     self._reader = _connect(self.path, "rw")
                     self._reader.execute("PRAGMA query_only = ON")
                     self._reader_inode = inode
-                return self._reader.execute(query, values).fetchall()
+                rows = self._reader.execute(query, values).fetchall()
+                origins = self._reader.execute("SELECT * FROM origins").fetchall() if with_origins else ()
+                return rows, {number: (service, feed, source) for number, service, feed, source in origins}
             except sqlite3.DatabaseError:
                 self._drop_reader()
-                return []
+                return [], {}
 
     def _open_writer(self) -> sqlite3.Connection:
         if self._writer is None:
@@ -197,19 +221,31 @@ class LiveTable:
             self.generation += 1
         return self._writer
 
-    @staticmethod
-    def _put(connection: sqlite3.Connection, quotes: list[Any], feeds: list[Any]) -> None:
+    def _put(self, connection: sqlite3.Connection, quotes: list[Any], feeds: list[Any]) -> None:
         connection.execute("BEGIN IMMEDIATE")
         try:
             if quotes:
-                connection.executemany(_PUT_QUOTE, quotes)
+                numbers = self._numbers_of(connection, {row[-3:] for row in quotes})
+                connection.executemany(_PUT_QUOTE, [(*row[:-3], numbers[row[-3:]]) for row in quotes])
             if feeds:
                 connection.executemany(_PUT_FEED, feeds)
         except BaseException:
+            self._origins = {}
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
+
+    def _numbers_of(
+        self, connection: sqlite3.Connection, origins: set[tuple[str, str, str]]
+    ) -> dict[tuple[str, str, str], int]:
+        for origin in origins - self._origins.keys():
+            connection.execute(
+                "INSERT OR IGNORE INTO origins (service, feed, source) VALUES (?, ?, ?)", origin
+            )
+            query = "SELECT id FROM origins WHERE service = ? AND feed = ? AND source = ?"
+            self._origins[origin] = connection.execute(query, origin).fetchone()[0]
+        return self._origins
 
     def _is_damaged(self) -> bool:
         """Say whether the file is none of ours, rather than busy or refused by the disk."""
@@ -218,6 +254,7 @@ class LiveTable:
                 made = connection.execute("PRAGMA user_version").fetchone()[0]
                 connection.execute("SELECT * FROM quotes LIMIT 1").fetchone()
                 connection.execute("SELECT * FROM feeds LIMIT 1").fetchone()
+                connection.execute("SELECT * FROM origins LIMIT 1").fetchone()
                 return bool(
                     made != _MADE or connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",)
                 )
@@ -233,6 +270,7 @@ class LiveTable:
             with suppress(sqlite3.Error):
                 self._writer.close()
         self._writer = None
+        self._origins = {}
 
     def _drop_reader(self) -> None:
         if self._reader is not None:

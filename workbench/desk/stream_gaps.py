@@ -1,0 +1,259 @@
+"""Gaps of a feed: marked when it falls silent, closed when it is back, filled from the service's history."""
+
+import contextlib
+import heapq
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from workbench.desk.logs import get_logger
+from workbench.errors import IncompleteAnswerError, ServiceError, UnsupportedError, WorkbenchError
+from workbench.store import Lake
+
+OVERLAP_SECONDS = 2.0
+"""Asked for around a gap as well: clocks differ, and events of one instant come in any order."""
+WAITS = (1.0, 30.0, 120.0, 600.0, 1800.0)
+"""Seconds before each try to fill a gap; a history is not always there at once."""
+NO_HISTORY = "keeps no"
+"""Words in the reason of a gap that no later try can fill."""
+LONGEST_AGE = pd.Timedelta(days=30)
+_COLUMNS = ("service", "feed", "symbol", "start", "end", "reason", "backfilled_at", "rows")
+_INSTANTS = ("start", "end", "backfilled_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A span in which a feed gave nothing for a symbol; instants in seconds since 1970.
+
+    Attributes
+    ----------
+    service, feed, symbol : str
+    start : float
+        Everything before it is in the lake.
+    end : float or None
+        From then on the feed gave again; None while it does not.
+    reason : str
+        Why it is there, and why it could not be filled where it could not.
+    backfilled_at : float or None
+        When the history had filled it.
+    rows : int
+        Rows that the history has of it.
+    """
+
+    service: str
+    feed: str
+    symbol: str
+    start: float
+    end: float | None
+    reason: str
+    backfilled_at: float | None = None
+    rows: int = 0
+
+
+def gap_frame(gaps: Iterable[Gap]) -> pd.DataFrame:
+    """Return gaps in the columns of the lake; of one gap told twice the later counts."""
+    frame = pd.DataFrame([tuple(getattr(gap, name) for name in _COLUMNS) for gap in gaps], columns=_COLUMNS)
+    for name in _INSTANTS:
+        stamps = pd.to_numeric(frame[name]) * 1e6
+        frame[name] = pd.to_datetime(stamps.round(), unit="us", utc=True).astype("datetime64[us, UTC]")
+    return frame
+
+
+def gaps_of_frame(frame: pd.DataFrame) -> list[Gap]:
+    """Return the gaps of a frame of the lake."""
+    rows: Any = frame[list(_COLUMNS)].itertuples(index=False)
+    return [
+        Gap(
+            row.service,
+            row.feed,
+            row.symbol,
+            row.start.timestamp(),
+            None if pd.isna(row.end) else row.end.timestamp(),
+            row.reason,
+            None if pd.isna(row.backfilled_at) else row.backfilled_at.timestamp(),
+            0 if pd.isna(row.rows) else int(row.rows),
+        )
+        for row in rows
+    ]
+
+
+class BackFill:
+    """Fills closed gaps from a provider's history, in a thread of its own, and says what came of it.
+
+    Parameters
+    ----------
+    lake : Lake
+        Open for writing.
+    provider : callable
+        Returns the provider to ask.
+    kinds : sequence of str
+        What was streamed: quotes, trades, bars.
+    waits : sequence of float
+        Seconds before each try.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        provider: Callable[[], Any],
+        kinds: Sequence[str],
+        *,
+        waits: Sequence[float] = WAITS,
+    ) -> None:
+        self._lake = lake
+        self._provider = provider
+        self._kinds = tuple(kinds)
+        self._waits = tuple(waits)
+        self._due: list[tuple[float, int, int, list[Gap]]] = []
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._number = 0
+        self._log = get_logger("stream")
+        self._thread = threading.Thread(target=self._work, name="back-fill", daemon=True)
+        self._thread.start()
+
+    def fill(self, gaps: Collection[Gap]) -> None:
+        """Fill these gaps, which are closed and in the lake, as soon as the history has them."""
+        together: dict[tuple[float, float | None], list[Gap]] = {}
+        for gap in gaps:
+            together.setdefault((gap.start, gap.end), []).append(gap)
+        for group in together.values():
+            self._later(group, 0)
+
+    def stop(self, seconds: float = 5.0) -> None:
+        """End, after the gap at hand; what is not filled is tried again by the next stream."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join(seconds)
+
+    def _later(self, gaps: list[Gap], attempt: int) -> None:
+        with self._changed:
+            self._number += 1
+            due = time.monotonic() + self._waits[attempt]
+            heapq.heappush(self._due, (due, self._number, attempt, gaps))
+            self._changed.notify()
+
+    def _next(self) -> tuple[int, list[Gap]] | None:
+        """Wait for the gaps that are due next; None at the end."""
+        with self._changed:
+            while not self._stopping:
+                if not self._due:
+                    self._changed.wait()
+                elif (left := self._due[0][0] - time.monotonic()) > 0:
+                    self._changed.wait(left)
+                else:
+                    _, _, attempt, gaps = heapq.heappop(self._due)
+                    return attempt, gaps
+        return None
+
+    def _work(self) -> None:
+        while (found := self._next()) is not None:
+            attempt, gaps = found
+            try:
+                self._fill(gaps, attempt)
+            except Exception as error:  # noqa: BLE001 - whatever went wrong, the gap stays and says it
+                self._log.warning("back_fill_failed", error=str(error), gaps=len(gaps))
+                with contextlib.suppress(WorkbenchError):
+                    self._note(gaps, {}, [f"not filled: {error}"])
+                if attempt + 1 < len(self._waits):
+                    self._later(gaps, attempt + 1)
+
+    def _fill(self, gaps: list[Gap], attempt: int) -> None:
+        provider = self._provider()
+        symbols = [gap.symbol for gap in gaps]
+        counts: dict[str, int] = {}
+        remarks: list[str] = []
+        again = False
+        wanted = list(self._kinds)
+        for kind in self._kinds:
+            try:
+                _add(counts, self._store(provider, kind, symbols, gaps[0]))
+            except UnsupportedError:
+                remarks.append(f"{provider.label} {NO_HISTORY} {kind}")
+                if "bars" not in wanted and "bars" in provider.kinds:
+                    wanted.append("bars")
+            except IncompleteAnswerError as error:
+                _add(counts, self._write(kind, error.rows, provider.label, symbols, gaps[0]))
+                remarks.append(f"{kind} broke off: {error}")
+                again = True
+            except ServiceError as error:
+                remarks.append(f"no {kind}: {error}")
+                again = error.state != "refused"
+        if len(wanted) > len(self._kinds):
+            try:
+                _add(counts, self._store(provider, "bars", symbols, gaps[0]))
+                remarks.append("minute bars were filled in their place")
+            except WorkbenchError as error:
+                remarks.append(f"no bars: {error}")
+        self._note(gaps, counts, remarks)
+        self._log.info("back_fill", gaps=len(gaps), rows=sum(counts.values()), remarks=remarks)
+        if again and attempt + 1 < len(self._waits):
+            self._later(gaps, attempt + 1)
+
+    def _store(self, provider: Any, kind: str, symbols: list[str], gap: Gap) -> dict[str, int]:
+        if kind not in provider.kinds:
+            raise UnsupportedError(f"{provider.label} {NO_HISTORY} {kind}.")
+        start, end = _span(gap, OVERLAP_SECONDS)
+        if kind == "bars":
+            rows = provider.bars(symbols, start.floor("min"), end, "1m")
+        else:
+            rows = getattr(provider, kind)(symbols, start, end)
+        return self._write(kind, rows, provider.label, symbols, gap)
+
+    def _write(
+        self, kind: str, rows: pd.DataFrame, source: str, symbols: Collection[str], gap: Gap
+    ) -> dict[str, int]:
+        """Write rows and return how many of each symbol lie in the gap itself."""
+        found = rows[rows["symbol"].isin(list(symbols))]
+        if found.empty:
+            return {}
+        if kind == "bars":
+            found = found.assign(interval="1m")
+        self._lake.write("intraday_bars" if kind == "bars" else kind, found, source=source)
+        start, end = _span(gap, 0.0)
+        first = start.floor("min") if kind == "bars" else start
+        inside = found[found["time"].between(first, end)]
+        return {str(symbol): int(count) for symbol, count in inside["symbol"].value_counts().items()}
+
+    def _note(self, gaps: Sequence[Gap], counts: Mapping[str, int], remarks: Sequence[str]) -> None:
+        """Write into the lake what became of the gaps."""
+        now = time.time()
+        told = []
+        for gap in gaps:
+            base = gap.reason.split("; ")[0]
+            told.append(
+                replace(
+                    gap,
+                    reason="; ".join([base, *remarks]),
+                    backfilled_at=None if remarks else now,
+                    rows=gap.rows + counts.get(gap.symbol, 0),
+                )
+            )
+        self._lake.write("feed_gaps", gap_frame(told), source=self._provider().label)
+
+
+def unfilled_gaps(lake: Lake, service: str, now: float) -> list[Gap]:
+    """Return the gaps of a service, of the last thirty days, that are open or may still be filled."""
+    since = (pd.Timestamp(now, unit="s", tz="UTC").floor("us") - LONGEST_AGE).to_pydatetime()
+    frame = lake.read("feed_gaps", start=since, where={"service": service})
+    return [
+        gap
+        for gap in gaps_of_frame(frame)
+        if gap.backfilled_at is None and (gap.end is None or NO_HISTORY not in gap.reason)
+    ]
+
+
+def _span(gap: Gap, more: float) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Return a gap's start and end, with so many seconds more on both sides."""
+    start = pd.Timestamp(gap.start - more, unit="s", tz="UTC").floor("us")
+    return start, pd.Timestamp((gap.end or time.time()) + more, unit="s", tz="UTC").ceil("us")
+
+
+def _add(total: dict[str, int], more: Mapping[str, int]) -> None:
+    for symbol, count in more.items():
+        total[symbol] = total.get(symbol, 0) + count
