@@ -82,7 +82,9 @@ def _arrow_of(spec: TableSpec, frame: pd.DataFrame) -> pa.Table:
     arrays = {}
     for column in frame.columns:
         try:
-            arrays[column] = pa.chunked_array([pa.Array.from_pandas(frame[column])])
+            found = pa.Array.from_pandas(frame[column])
+            # Text of several chunks comes chunked already; wrapped once more, it is copied value by value.
+            arrays[column] = found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
         except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError):
             arrays[column] = _array_of_mixed_values(spec, column, frame[column])
     return pa.table(arrays) if arrays else pa.table({"": pa.nulls(len(frame))})
