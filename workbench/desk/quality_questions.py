@@ -105,6 +105,11 @@ class QualityQuestions(OpenedDesk):
         )
         return desk_frame(counts, title="Refused rows by reason", formats={"rows": ",.0f"})
 
+    def feed_gaps(self) -> DeskFrame:
+        """Return the pauses of live feeds: from when to when, why, and whether they were filled later."""
+        rows = self._lake.read("feed_gaps").sort_values("start", ascending=False, ignore_index=True)
+        return desk_frame(rows, title="Pauses of live feeds")
+
     def _rows(
         self, kind: str, names: Sequence[str] | None, first: pd.Timestamp, last: pd.Timestamp
     ) -> pd.DataFrame:
