@@ -152,6 +152,7 @@ class AlpacaSettings(_Section):
     option_feed: Literal["indicative", "opra"] = Field(
         "indicative", description="Feed of options; opra needs a plan."
     )
+    asof: str = Field("", description="Date whose tickers are meant, for renamed shares; '-' for none.")
 
 
 class PolygonSettings(_Section):

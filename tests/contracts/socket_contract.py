@@ -43,12 +43,22 @@ TIMEOUT = 0.5
 class HurriedTransport(Transport):
     """A transport that waits half a second for an answer, asks three times, and keeps all in memory."""
 
+    made: ClassVar[list[Any]] = []
+
     def __init__(self, **changes: Any) -> None:
         super().__init__(None)
         self._changes = {"timeout": TIMEOUT, "attempts": 3, "patience": 4.0} | changes
 
     def client(self, base_url: str, **options: Any) -> Any:
-        return super().client(base_url, **(options | self._changes))
+        client = super().client(base_url, **(options | self._changes))
+        self.made.append(client)
+        return client
+
+    @classmethod
+    def close_all(cls) -> None:
+        """Close the clients of all of them."""
+        while cls.made:
+            cls.made.pop().close()
 
 
 @dataclass(frozen=True)
@@ -111,6 +121,11 @@ class SocketContract:
         parent: Any = super()
         if hasattr(parent, "pytest_generate_tests"):
             parent.pytest_generate_tests(metafunc)
+
+    @pytest.fixture(autouse=True)
+    def _connections_are_closed(self):
+        yield
+        HurriedTransport.close_all()
 
     @pytest.fixture
     def connected(self) -> Connected:
