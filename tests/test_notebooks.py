@@ -54,3 +54,10 @@ def test_the_surface_story_reads_a_chain_of_the_users_own(demo_desk, tmp_path):
     theirs.assign(quote_date="2013-03-01", exercise="european").to_csv(file, index=False)
     notebook, _ = run("03_read_the_surface.ipynb", tmp_path, chain_file=str(file), symbol="IBM")
     assert "yes, on the grid" in text_of(notebook)
+
+
+def test_the_story_of_your_own_file_loads_it_and_says_what_was_refused(tmp_path):
+    notebook, outputs = run("04_load_your_own_data.ipynb", tmp_path)
+    assert "100 bars of AAPL" in text_of(notebook)  # 103 sessions, three of them refused
+    assert "4 rows were refused" in text_of(notebook)
+    assert figures_in(outputs) >= 1
