@@ -22,6 +22,7 @@ from workbench.providers.base import Day, require_interval
 from workbench.providers.feeds import Feed
 from workbench.providers.network import NetworkProvider, joined, no_rows
 from workbench.providers.periods import Period, period_of
+from workbench.providers.session_bars import bars_within
 from workbench.providers.tastytrade_answers import (
     chain_from_answers,
     contracts_of_chain,
@@ -37,7 +38,6 @@ from workbench.providers.tastytrade_bars import (
     bars_of_candles,
     symbols_at_a_time,
     what_is_missing,
-    within_period,
 )
 from workbench.providers.tastytrade_feed import FEED_KINDS, TastytradeFeed
 from workbench.providers.tastytrade_names import ListedNames, parts, texts
@@ -129,7 +129,7 @@ class TastytradeProvider(NetworkProvider):
         for symbol, reason, text in answer.bad:
             self._set_aside(what, reason, symbol=symbol, text=text)
         read = self._keep(bars_of_candles(answer, asked, since, interval, now), what)
-        rows = within_period(read, period, interval, now)
+        rows = bars_within(read, period, INTERVALS[interval], now)
         cause = what_is_missing(answer, ours, rows, period, interval)
         unheard = {ours[name] for name, candles in answer.candles.items() if not candles.finished}
         if isinstance(cause, ServiceUnavailableError) and not isinstance(cause, SocketClosedError):

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import ArgumentError
-from workbench.market.calendars import exchange_zone
 from workbench.market.instruments import exercise_of_root, parse_occ_symbol
 from workbench.market.schemas import (
     BARS,
@@ -24,6 +23,7 @@ from workbench.market.schemas import (
     check_quotes,
 )
 from workbench.providers.answers import Answer, Field, read_rows
+from workbench.providers.session_bars import session_dates
 from workbench.vendors.dxlink_events import number
 from workbench.vendors.tastytrade import our_symbol, streamer_symbol
 
@@ -81,17 +81,6 @@ def bars_from_candles(
     return read_rows(
         candles, _CANDLE_FIELDS, BARS, check_bars, derive=to_bars, symbols=symbols, start=start, end=end
     )
-
-
-def session_dates(times: "pd.Series[pd.Timestamp]", calendar: str = "XNYS") -> "pd.Series[pd.Timestamp]":
-    """Return the session date, at 00:00 UTC, of instants at which daily bars begin.
-
-    Midnight UTC names its own date. Any other instant is a session's begin by the exchange's clock, which for
-    shares may be 20:00 of the evening before.
-    """
-    local = (times.dt.tz_convert(exchange_zone(calendar)) + pd.Timedelta(hours=4)).dt.tz_localize(None)
-    dates = local.dt.normalize().dt.tz_localize("UTC").astype(times.dtype)
-    return times.where(times == times.dt.normalize(), dates)
 
 
 def quotes_from_market_data(items: Sequence[Mapping[str, Any]], *, symbols: Collection[str]) -> Answer:

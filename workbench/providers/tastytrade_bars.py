@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from workbench.errors import ServiceError, ServiceRefusedError
-from workbench.market.calendars import last_session
 from workbench.providers.answers import Answer
 from workbench.providers.periods import Period
 from workbench.providers.tastytrade_answers import bars_from_candles
@@ -67,19 +66,6 @@ def bars_of_candles(
         start=since.normalize() if daily else since,
         end=now + pd.Timedelta(days=1),
     )
-
-
-def within_period(rows: pd.DataFrame, period: Period, interval: str, now: pd.Timestamp) -> pd.DataFrame:
-    """Return the bars of the period that are over: the protocol knows no end, and sends this moment's too."""
-    if interval == "1d":
-        kept = rows[rows["time"] <= pd.Timestamp(last_session("XNYS", now), tz="UTC")]
-    else:
-        kept = rows[rows["time"] + INTERVALS[interval] <= now]
-    if period.start is not None:
-        kept = kept[kept["time"] >= period.start]
-    if period.end is not None:
-        kept = kept[kept["time"] <= period.end]
-    return kept.sort_values(["symbol", "time"], ignore_index=True)
 
 
 def what_is_missing(
