@@ -139,7 +139,13 @@ class Lake(LakeReader):
 
         def merge(cursor: duckdb.DuckDBPyConnection) -> pd.DataFrame:
             return write_rows(
-                cursor, self._folder / "data", spec, incoming, source=source, recorded_at=instant
+                cursor,
+                self._folder / "data",
+                spec,
+                incoming,
+                source=source,
+                recorded_at=instant,
+                committing=lambda: self._marks.changing([table]),
             )
 
         return self._with_lock(f"writing {table}", merge)
@@ -153,7 +159,7 @@ class Lake(LakeReader):
             One line a table, history included: `files_before`, `files_after`.
         """
         self._refuse_if_read_only()
-        return compact_lake(self._folder / "data", self._with_lock)
+        return compact_lake(self._folder / "data", self._with_lock, self._marks.changing)
 
     def expire(self, older_than: datetime, *, files_older_than: datetime | None = None) -> int:
         """Forget snapshots made before `older_than`, and remove files that none needs.

@@ -7,16 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
+from workbench.errors import StoreBusyError
 from workbench.store import reading
 from workbench.store.connection import CATALOG
 from workbench.store.failures import is_busy, translate
+from workbench.store.live_files import LiveFiles
 from workbench.store.lock import StoreLock
-from workbench.store.tables import TABLES, table_spec
+from workbench.store.marks import WriteMarks
+from workbench.store.tables import TABLES, TableSpec, table_spec
 
 __all__ = ["LakeReader"]
 
@@ -44,6 +48,9 @@ class LakeReader:
         self._memory_limit = memory_limit
         self._lock_timeout = lock_timeout
         self._lock = StoreLock(folder / "lock")
+        self._marks = WriteMarks(folder / "lock.writes")
+        self._files = LiveFiles(folder, self._marks)
+        self._healed = -1.0
 
     @property
     def folder(self) -> Path:
@@ -101,16 +108,35 @@ class LakeReader:
         DataFrame
             A plain index; `time` and `recorded_at` are UTC-aware, dates are datetime64 without a zone.
         """
-        query = reading.rows_query(
-            table_spec(table),
-            symbols=symbols,
-            start=start,
-            end=end,
-            known_at=known_at,
-            columns=columns,
-            where=where,
-        )
-        return self._frame(query)
+        spec = table_spec(table)
+        asked: dict[str, Any] = {
+            "symbols": symbols,
+            "start": start,
+            "end": end,
+            "known_at": known_at,
+            "columns": columns,
+            "where": where,
+        }
+        if known_at is None:
+            found = self._rows_of_files(spec, asked)
+            if found is not None:
+                return found
+        return self._frame(reading.rows_query(spec, **asked))
+
+    def mark(self, *tables: str) -> tuple[int, ...] | None:
+        """Return what stands for the state of some tables: it is another one after every write to them.
+
+        For caches: an answer is as good as new while the mark that was taken before it was asked for is
+        still there. None means that somebody writes at this moment, and that nothing should be kept.
+        """
+        found = self._marks.read(*tables)
+        if found is None and not self._read_only and time.monotonic() > self._healed + 1:
+            self._healed = time.monotonic()
+            # Whoever holds the lock is alive and will finish; only the mark of a dead writer is ours to end.
+            with suppress(StoreBusyError), self._lock.hold("looking after a dead writer", 0):
+                self._marks.settle(tables)
+            found = self._marks.read(*tables)
+        return found
 
     def latest(
         self, table: str, symbols: str | Sequence[str] | None = None, at: date | datetime | str | None = None
@@ -188,6 +214,7 @@ class LakeReader:
     def close(self) -> None:
         """Close the connection; closing twice does nothing."""
         self._connection.close()
+        self._marks.close()
 
     def __enter__(self) -> Self:
         return self
@@ -201,6 +228,30 @@ class LakeReader:
     def _held_columns(self) -> dict[str, set[str]]:
         found = self._frame(reading.columns_query())
         return {str(table): set(columns) for table, columns in found.groupby("table")["column"]}
+
+    def _rows_of_files(self, spec: TableSpec, asked: dict[str, Any]) -> pd.DataFrame | None:
+        """Read straight from the files that hold the rows; None where the catalog has to be asked."""
+        start, end = asked["start"], asked["end"]
+        if spec.time is None and (start is not None or end is not None):
+            return None
+        first, last = reading.bounds_of(start, end)
+        symbols = None if asked["symbols"] is None else reading.as_list(asked["symbols"])
+
+        def read(cursor: duckdb.DuckDBPyConnection) -> pa.Table | None:
+            origin = self._files.origin(cursor, spec, symbols=symbols, start=first, end=last)
+            if origin is None:
+                return None
+            query = reading.rows_query(spec, **asked, origin=origin)
+            try:
+                return cursor.execute(query.text, query.values).to_arrow_table()
+            except duckdb.IOException:
+                # Maintenance took a file away since it was listed; or it is damaged, and then the
+                # catalog's way says so.
+                self._files.forget()
+                return None
+
+        rows = self._read(read)
+        return None if rows is None else reading.aware(rows)
 
     def _frame(self, query: reading.Query) -> pd.DataFrame:
         return reading.aware(

@@ -1,8 +1,8 @@
 # ruff: noqa: S608 - statements are built from the names of our own tables; values are parameters
 """Tidy the lake: merge small files, forget old snapshots, remove files that nothing needs."""
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -28,25 +28,34 @@ class WithLock(Protocol):
         ...
 
 
-def compact_lake(data: Path, with_lock: WithLock) -> pd.DataFrame:
-    """Merge the small files of each table; the lock is given back between tables."""
-    names = [name for spec in TABLES.values() for name in (spec.name, spec.history)]
-    counts = []
-    for name in names:
+def compact_lake(
+    data: Path, with_lock: WithLock, changing: Callable[[Sequence[str]], AbstractContextManager[None]]
+) -> pd.DataFrame:
+    """Merge the small files of each table; the lock is given back between tables.
 
-        def tidy(cursor: duckdb.DuckDBPyConnection, name: str = name) -> tuple[int, int]:
+    `changing` surrounds each commit: it tells caches that a table lies in other files.
+    """
+    names = {name: spec.name for spec in TABLES.values() for name in (spec.name, spec.history)}
+    counts = []
+    for name, table in names.items():
+
+        def tidy(cursor: duckdb.DuckDBPyConnection, name: str = name, table: str = table) -> tuple[int, int]:
             before = _live_files(cursor, name)
             if before > 1:
                 for call in (
                     f"ducklake_rewrite_data_files('lake', '{name}', delete_threshold => {_DELETED_PART})",
                     f"ducklake_merge_adjacent_files('lake', '{name}')",
                 ):
-                    _compact_step(cursor, data, data / "main" / name, f"CALL {call}")
+                    _compact_step(
+                        cursor, data, data / "main" / name, f"CALL {call}", lambda: changing([table])
+                    )
             return before, _live_files(cursor, name)
 
         counts.append(with_lock(f"compacting {name}", tidy))
     return pd.DataFrame(
-        counts, columns=["files_before", "files_after"], index=pd.Index(names, name="table", dtype="str")
+        counts,
+        columns=["files_before", "files_after"],
+        index=pd.Index(list(names), name="table", dtype="str"),
     )
 
 
@@ -66,7 +75,13 @@ def expire_lake(with_lock: WithLock, older_than: datetime, files_older_than: dat
     return with_lock("forgetting old snapshots", forget)
 
 
-def _compact_step(cursor: duckdb.DuckDBPyConnection, data: Path, folder: Path, statement: str) -> None:
+def _compact_step(
+    cursor: duckdb.DuckDBPyConnection,
+    data: Path,
+    folder: Path,
+    statement: str,
+    committing: Callable[[], AbstractContextManager[None]],
+) -> None:
     before = files_below(folder)
     cursor.execute("BEGIN")
     try:
@@ -76,7 +91,8 @@ def _compact_step(cursor: duckdb.DuckDBPyConnection, data: Path, folder: Path, s
         with suppress(duckdb.Error):
             cursor.execute("ROLLBACK")
         raise
-    cursor.execute("COMMIT")
+    with committing():
+        cursor.execute("COMMIT")
 
 
 def _live_files(cursor: duckdb.DuckDBPyConnection, name: str) -> int:

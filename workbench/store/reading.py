@@ -17,6 +17,7 @@ __all__ = [
     "Query",
     "as_list",
     "aware",
+    "bounds_of",
     "columns_query",
     "content_query",
     "latest_query",
@@ -59,8 +60,9 @@ def rows_query(
     known_at: datetime | None,
     columns: Sequence[str] | None,
     where: Mapping[str, object] | None,
+    origin: str | None = None,
 ) -> Query:
-    """Ask for rows, sorted by the table's key; see `Lake.read`."""
+    """Ask for rows, sorted by the table's key; see `Lake.read`. `origin` stands in for the current table."""
     query = Query()
     chosen = list(columns) if columns is not None else list(spec.stored)
     for column in [*chosen, *(where or {})]:
@@ -69,7 +71,7 @@ def rows_query(
     order = ", ".join(quote_name(column) for column in spec.key)
     names = ", ".join(quote_name(column) for column in chosen)
     if known_at is None:
-        origin = f"lake.{spec.name} WHERE {conditions}"
+        origin = f"{origin or f'lake.{spec.name}'} WHERE {conditions}"
     else:
         instant = query.hold(_naive(known_at, "known_at"))
         stored = ", ".join(quote_name(column) for column in spec.stored)
@@ -238,6 +240,16 @@ def _equals(query: Query, name: str, values: Sequence[object]) -> str:
     if len(values) == 1:  # equality skips groups of rows by their smallest and largest value
         return f"{name} = {query.hold(values[0])}"
     return f"{name} IN ({', '.join(query.hold(value) for value in values)})"
+
+
+def bounds_of(
+    start: date | datetime | str | None, end: date | datetime | str | None
+) -> tuple[datetime | None, datetime | None]:
+    """Return what `start` and `end` mean, as the lake stores it: UTC without a zone."""
+    return (
+        None if start is None else _bound(start, "start", is_end=False),
+        None if end is None else _bound(end, "end", is_end=True),
+    )
 
 
 def _bound(value: date | datetime | str, name: str, *, is_end: bool) -> datetime:

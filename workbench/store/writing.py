@@ -1,7 +1,8 @@
 # ruff: noqa: S608 - statements are built from the names of our own tables; values are parameters
 """The one function that writes rows into the lake."""
 
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def write_rows(
     *,
     source: str,
     recorded_at: datetime,
+    committing: Callable[[], AbstractContextManager[None]],
 ) -> pd.DataFrame:
     """Merge rows into a table and its history in one transaction; the caller holds the lake's lock.
 
@@ -46,6 +48,8 @@ def write_rows(
     recorded_at : datetime
         When the desk learned of them, with a time zone. A correction cannot be known before the row
         that it replaces, so it counts from that row's time if that is later.
+    committing : callable
+        What surrounds the COMMIT, so that caches in other processes learn of it.
 
     Returns
     -------
@@ -68,7 +72,8 @@ def write_rows(
         discard_files(files_below(*folders) - before)
         raise
     # A COMMIT that fails may have been written all the same; its files stay until maintenance.
-    cursor.execute("COMMIT")
+    with committing():
+        cursor.execute("COMMIT")
     return counts
 
 
@@ -146,7 +151,8 @@ def _differs(spec: TableSpec, column: str) -> str:
 
 def _rows_there(spec: TableSpec, incoming: Incoming, source: str) -> tuple[str, dict[str, object]]:
     """Return the part of the current table that the incoming rows can touch, and its bounds."""
-    conditions, bounds = ["true"], {}
+    conditions = ["true"]
+    bounds: dict[str, object] = {}
     if spec.time in spec.key and incoming.first is not None:  # elsewhere a correction may move the time
         time = quote_name(spec.time or "")
         conditions.append(f"{time} >= $first AND {time} <= $last")
