@@ -1,4 +1,4 @@
-"""The worker keeps the schedules: one acts at a time, every run has a process of its own and a time limit."""
+"""The worker keeps schedules and streams: one acts at a time, every run has a process and a time limit."""
 
 import contextlib
 import logging
@@ -33,6 +33,7 @@ from workbench.desk.logs import bind_correlation_id, configure_logging, get_logg
 from workbench.desk.outbox import deliver_due, open_channels
 from workbench.desk.run_process import RunProcess, kill_family, out_of_time
 from workbench.desk.schedule import Schedule, last_fire, missed_fires, next_fire
+from workbench.desk.stream_process import StreamKeeper
 from workbench.errors import ScheduleError, WorkbenchError
 from workbench.settings import home_folder, load_settings
 from workbench.store import Ledger
@@ -55,6 +56,7 @@ class Timing:
     outbox: float = 5.0
     watch: float = 0.5
     sweep: float = 30.0
+    streams: float = 1.0
     patience: float = 10.0
 
 
@@ -75,7 +77,7 @@ class SessionTrigger(BaseTrigger):
 def run_worker(
     home: str | PathLike[str] | None = None, *, once: bool = False, timing: Timing | None = None
 ) -> None:
-    """Keep a desk's schedules and deliver its alerts until SIGTERM or Ctrl-C.
+    """Keep a desk's schedules and streams and deliver its alerts until SIGTERM or Ctrl-C.
 
     Any number of workers may run on one desk: a lease in the ledger lets one of them act, and another takes
     over when it ends or dies. What ran and what was missed is read from the ledger, never from memory.
@@ -121,6 +123,7 @@ class _Worker:
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._schedules: dict[str, Schedule] = {}
+        self._streams = StreamKeeper(home, ledger)
 
     # -- living ----------------------------------------------------------------------------------------
 
@@ -133,6 +136,7 @@ class _Worker:
             (self._heartbeat, every.heartbeat),
             (self._watch, every.watch),
             (self._deliver, every.outbox),
+            (self._keep_streams, every.streams),
             (lambda: self._sweep(scheduler), every.sweep),
         ):
             scheduler.add_job(
@@ -145,6 +149,7 @@ class _Worker:
             self._stop.wait()
         scheduler.shutdown(wait=True)
         self._end_children()
+        self._streams.end()
         self.ledger.leases.release(LEASE, self.holder)
         self.log.info("worker_stopped")
 
@@ -372,6 +377,11 @@ class _Worker:
                 child.kill()
                 self._settle(child, INTERRUPTED, f"`{child.pipeline}` was stopped with its worker.")
             self._children.clear()
+
+    def _keep_streams(self) -> None:
+        """Keep the remembered streams running, each in a process of its own."""
+        if self._acting and not self._stop.is_set():
+            self._streams.look()
 
     def _deliver(self) -> None:
         if self._acting:

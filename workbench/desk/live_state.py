@@ -141,7 +141,9 @@ def quote_states(
     for place in np.flatnonzero(in_trouble).tolist():
         state[place], reason[place] = STALE, troubles[place]
     state[~opened] = CLOSED
-    reason[~opened] = "the market is closed"
+    reason[~opened & ~in_trouble] = "the market is closed"
+    for place in np.flatnonzero(~opened & in_trouble).tolist():
+        reason[place] = f"the market is closed; {troubles[place]}"
     return QuoteStates(age, state, reason)
 
 

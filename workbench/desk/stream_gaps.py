@@ -16,6 +16,9 @@ from workbench.store import Lake
 
 OVERLAP_SECONDS = 2.0
 """Asked for around a gap as well: clocks differ, and events of one instant come in any order."""
+NEAR_SECONDS = 60.0
+LONGEST_SPAN = 3600.0
+"""Gaps that follow each other so closely are asked for together, up to an hour at once."""
 WAITS = (1.0, 30.0, 120.0, 600.0, 1800.0)
 """Seconds before each try to fill a gap; a history is not always there at once."""
 NO_HISTORY = "keeps no"
@@ -118,11 +121,8 @@ class BackFill:
 
     def fill(self, gaps: Collection[Gap]) -> None:
         """Fill these gaps, which are closed and in the lake, as soon as the history has them."""
-        together: dict[tuple[float, float | None], list[Gap]] = {}
-        for gap in gaps:
-            together.setdefault((gap.start, gap.end), []).append(gap)
-        for group in together.values():
-            self._later(group, 0)
+        if gaps:
+            self._later(list(gaps), 0)
 
     def stop(self, seconds: float = 5.0) -> None:
         """End, after the gap at hand; what is not filled is tried again by the next stream."""
@@ -154,31 +154,38 @@ class BackFill:
     def _work(self) -> None:
         while (found := self._next()) is not None:
             attempt, gaps = found
-            try:
-                self._fill(gaps, attempt)
-            except Exception as error:  # noqa: BLE001 - whatever went wrong, the gap stays and says it
-                self._log.warning("back_fill_failed", error=str(error), gaps=len(gaps))
-                with contextlib.suppress(WorkbenchError):
-                    self._note(gaps, {}, [f"not filled: {error}"])
-                if attempt + 1 < len(self._waits):
-                    self._later(gaps, attempt + 1)
+            failed: list[Gap] = []
+            for together in _spans(gaps):
+                try:
+                    again = self._fill(together)
+                except Exception as error:  # noqa: BLE001 - whatever went wrong, the gap stays and says it
+                    self._log.warning("back_fill_failed", error=str(error), gaps=len(together))
+                    with contextlib.suppress(WorkbenchError):
+                        self._note(together, {}, [f"not filled: {error}"])
+                    again = True
+                if again:
+                    failed += together
+                if self._stopping:
+                    return
+            if failed and attempt + 1 < len(self._waits):
+                self._later(failed, attempt + 1)
 
-    def _fill(self, gaps: list[Gap], attempt: int) -> None:
+    def _fill(self, gaps: list[Gap]) -> bool:
+        """Ask the history for a span of gaps; return whether asking again later may bring more."""
         provider = self._provider()
-        symbols = [gap.symbol for gap in gaps]
-        counts: dict[str, int] = {}
+        counts: dict[Gap, int] = {}
         remarks: list[str] = []
         again = False
         wanted = list(self._kinds)
         for kind in self._kinds:
             try:
-                _add(counts, self._store(provider, kind, symbols, gaps[0]))
+                self._store(provider, kind, gaps, counts)
             except UnsupportedError:
                 remarks.append(f"{provider.label} {NO_HISTORY} {kind}")
                 if "bars" not in wanted and "bars" in provider.kinds:
                     wanted.append("bars")
             except IncompleteAnswerError as error:
-                _add(counts, self._write(kind, error.rows, provider.label, symbols, gaps[0]))
+                self._write(kind, error.rows, provider.label, gaps, counts)
                 remarks.append(f"{kind} broke off: {error}")
                 again = True
             except ServiceError as error:
@@ -186,41 +193,44 @@ class BackFill:
                 again = error.state != "refused"
         if len(wanted) > len(self._kinds):
             try:
-                _add(counts, self._store(provider, "bars", symbols, gaps[0]))
+                self._store(provider, "bars", gaps, counts)
                 remarks.append("minute bars were filled in their place")
             except WorkbenchError as error:
                 remarks.append(f"no bars: {error}")
         self._note(gaps, counts, remarks)
         self._log.info("back_fill", gaps=len(gaps), rows=sum(counts.values()), remarks=remarks)
-        if again and attempt + 1 < len(self._waits):
-            self._later(gaps, attempt + 1)
+        return again
 
-    def _store(self, provider: Any, kind: str, symbols: list[str], gap: Gap) -> dict[str, int]:
+    def _store(self, provider: Any, kind: str, gaps: list[Gap], counts: dict[Gap, int]) -> None:
         if kind not in provider.kinds:
             raise UnsupportedError(f"{provider.label} {NO_HISTORY} {kind}.")
-        start, end = _span(gap, OVERLAP_SECONDS)
+        symbols = sorted({gap.symbol for gap in gaps})
+        start = _instant(min(gap.start for gap in gaps) - OVERLAP_SECONDS)
+        end = _instant(max(gap.end or 0.0 for gap in gaps) + OVERLAP_SECONDS)
         if kind == "bars":
             rows = provider.bars(symbols, start.floor("min"), end, "1m")
         else:
             rows = getattr(provider, kind)(symbols, start, end)
-        return self._write(kind, rows, provider.label, symbols, gap)
+        self._write(kind, rows, provider.label, gaps, counts)
 
     def _write(
-        self, kind: str, rows: pd.DataFrame, source: str, symbols: Collection[str], gap: Gap
-    ) -> dict[str, int]:
-        """Write rows and return how many of each symbol lie in the gap itself."""
-        found = rows[rows["symbol"].isin(list(symbols))]
+        self, kind: str, rows: pd.DataFrame, source: str, gaps: list[Gap], counts: dict[Gap, int]
+    ) -> None:
+        """Write rows, and count for each gap how many of them lie in it."""
+        found = rows[rows["symbol"].isin({gap.symbol for gap in gaps})]
         if found.empty:
-            return {}
+            return
         if kind == "bars":
             found = found.assign(interval="1m")
         self._lake.write("intraday_bars" if kind == "bars" else kind, found, source=source)
-        start, end = _span(gap, 0.0)
-        first = start.floor("min") if kind == "bars" else start
-        inside = found[found["time"].between(first, end)]
-        return {str(symbol): int(count) for symbol, count in inside["symbol"].value_counts().items()}
+        times = {symbol: part.sort_values().array for symbol, part in found.groupby("symbol")["time"]}
+        for gap in gaps:
+            if gap.symbol in times:
+                first = _instant(gap.start).floor("min") if kind == "bars" else _instant(gap.start)
+                places = times[gap.symbol].searchsorted([first, _instant(gap.end or 0.0)], side="left")
+                counts[gap] = counts.get(gap, 0) + int(places[1] - places[0])
 
-    def _note(self, gaps: Sequence[Gap], counts: Mapping[str, int], remarks: Sequence[str]) -> None:
+    def _note(self, gaps: Sequence[Gap], counts: Mapping[Gap, int], remarks: Sequence[str]) -> None:
         """Write into the lake what became of the gaps."""
         now = time.time()
         told = []
@@ -231,7 +241,7 @@ class BackFill:
                     gap,
                     reason="; ".join([base, *remarks]),
                     backfilled_at=None if remarks else now,
-                    rows=gap.rows + counts.get(gap.symbol, 0),
+                    rows=max(gap.rows, counts.get(gap, 0)),
                 )
             )
         self._lake.write("feed_gaps", gap_frame(told), source=self._provider().label)
@@ -248,12 +258,18 @@ def unfilled_gaps(lake: Lake, service: str, now: float) -> list[Gap]:
     ]
 
 
-def _span(gap: Gap, more: float) -> tuple[pd.Timestamp, pd.Timestamp]:
-    """Return a gap's start and end, with so many seconds more on both sides."""
-    start = pd.Timestamp(gap.start - more, unit="s", tz="UTC").floor("us")
-    return start, pd.Timestamp((gap.end or time.time()) + more, unit="s", tz="UTC").ceil("us")
+def _spans(gaps: Sequence[Gap]) -> list[list[Gap]]:
+    """Put gaps together that one question can fill: those that touch, or nearly."""
+    found: list[list[Gap]] = []
+    until = 0.0
+    for gap in sorted(gaps, key=lambda each: each.start):
+        if found and gap.start <= until + NEAR_SECONDS and until - found[-1][0].start < LONGEST_SPAN:
+            found[-1].append(gap)
+        else:
+            found.append([gap])
+        until = max(until, gap.end or gap.start) if len(found[-1]) > 1 else gap.end or gap.start
+    return found
 
 
-def _add(total: dict[str, int], more: Mapping[str, int]) -> None:
-    for symbol, count in more.items():
-        total[symbol] = total.get(symbol, 0) + count
+def _instant(seconds: float) -> pd.Timestamp:
+    return pd.Timestamp(round(seconds * 1e6), unit="us", tz="UTC")
