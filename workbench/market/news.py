@@ -41,6 +41,7 @@ _EXCHANGES = (
 )
 _LISTED = re.compile(rf"\(?\b(?:{_EXCHANGES})\s*:\s*([A-Z]{{1,5}}(?:[.\-/][A-Z]{{1,2}})?)\b")
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z]{1,5}(?:[.\-][A-Za-z]{1,2})?)\b(?![\w$])")
+_CLASS = re.compile(r"([A-Z]{1,5})[-/.]([A-Z])")
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,5}(?:[.\-/][A-Z0-9]{1,2})?")
 
 
@@ -170,12 +171,25 @@ def symbols_in(text: object) -> list[str]:
     return list(dict.fromkeys(symbol for _, symbol in sorted(found)))
 
 
+def ticker_of(text: str) -> str:
+    """Return a ticker as the desk writes it: capitals, no dollar sign, classes of shares with a dot.
+
+    Examples
+    --------
+    >>> ticker_of("$aapl"), ticker_of("BRK/B"), ticker_of("BRK-B")
+    ('AAPL', 'BRK.B', 'BRK.B')
+    """
+    plain = text.strip().upper().removeprefix("$")
+    found = _CLASS.fullmatch(plain)
+    return f"{found.group(1)}.{found.group(2)}" if found else plain
+
+
 def join_symbols(symbols: Iterable[object]) -> str | None:
     """Return tickers as the column `symbols` holds them, once each, as in "AAPL,MSFT"; None for none.
 
     Texts that cannot be a ticker are left out.
     """
-    named = (str(each).strip().upper().removeprefix("$") for each in symbols if isinstance(each, str))
+    named = (ticker_of(each) for each in symbols if isinstance(each, str))
     return ",".join(dict.fromkeys(each for each in named if _SYMBOL.fullmatch(each))) or None
 
 
