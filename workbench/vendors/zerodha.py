@@ -6,7 +6,7 @@ built: its form changes between weekly and monthly contracts. Numbers of instrum
 given to other contracts after expiry, so they are looked up in the list of the day, both ways.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -20,11 +20,12 @@ from workbench.errors import (
     ServiceRefusedError,
     ServiceUnavailableError,
 )
+from workbench.redaction import redact
 from workbench.settings import ZerodhaSettings
 from workbench.transport import HttpClient, Rate, Transport
 from workbench.vendors.base import Credential, Keys, Vendor, require_keys
 from workbench.vendors.pauses import GrowingPause
-from workbench.vendors.zerodha_instruments import Instruments, instruments_from_csv
+from workbench.vendors.zerodha_instruments import Instrument, Instruments, instruments_from_csv
 from workbench.vendors.zerodha_session import INDIA, Session
 
 VENDOR = Vendor(
@@ -161,6 +162,12 @@ class ZerodhaClient:
             self._list = (morning, instruments_from_csv(text, service=VENDOR.label))
         return self._list[1]
 
+    @staticmethod
+    def in_parts(instruments: Sequence[Instrument]) -> Iterator[Sequence[Instrument]]:
+        """Yield as many instruments at a time as one question for quotes may name."""
+        for at in range(0, len(instruments), MOST_QUOTES):
+            yield instruments[at : at + MOST_QUOTES]
+
     def quotes(self, symbols: Sequence[str]) -> dict[str, Any]:
         """Return the quotes of instruments by symbol; those that Zerodha does not know are missing.
 
@@ -269,7 +276,7 @@ class ZerodhaClient:
         return self._error(said) if said.get("error_type") == "TokenException" else None
 
     def _error(self, said: Mapping[str, Any]) -> ServiceError:
-        words = str(said.get("message") or said.get("error_type") or "no reason given")[:300]
+        words = redact(str(said.get("message") or said.get("error_type") or "no reason given"))[:300]
         match said.get("error_type"):
             case "TokenException":
                 return self.session.needs_login(words)
