@@ -42,6 +42,7 @@ _SERVICES = {
     "alpaca": _with_vendor("alpaca", "Alpaca"),
     "polygon": _with_vendor("polygon", "Polygon"),
     "tastytrade": _with_vendor("tastytrade", "Tastytrade"),
+    "zerodha": _with_vendor("zerodha", "Zerodha"),
     "benzinga": _alone("benzinga", "Benzinga"),
 }
 SERVICE_NAMES = tuple(_SERVICES)
