@@ -165,7 +165,8 @@ class IbkrServer(LocalServer):
         exchange = "CBOE" if kind == "IND" else "NASDAQ"
         return {
             "conid": str(conid), "companyHeader": f"{symbol} INC - {exchange}",
-            "companyName": f"{symbol} INC", "symbol": symbol, "description": exchange, "restricted": None, "sections": sections,
+            "companyName": f"{symbol} INC", "symbol": symbol, "description": exchange,
+            "restricted": None, "sections": sections,
         }  # fmt: skip
 
     def _iserver_secdef_strikes(self, request: Request) -> Answer:

@@ -28,6 +28,7 @@ KEEPALIVE_SECONDS = 60.0
 LARGEST_FRAME = 16_384
 _TOO_LONG = 1009
 _HANDSHAKE_SECONDS = 15.0
+_FIRST_STATE_SECONDS = 3.0
 _RENEWALS_WITHOUT_DATA = 3
 
 T = TypeVar("T")
@@ -179,7 +180,12 @@ class DXLink:
         )
         asked = renewed = False
         while not self._authorized:
-            message = await self._expected()
+            try:
+                # Most services ask for the token by a state; one that waits for it is not waited for.
+                async with asyncio.timeout(None if asked else _FIRST_STATE_SECONDS):
+                    message = await self._expected()
+            except TimeoutError:
+                message = {"type": "AUTH_STATE", "state": "UNAUTHORIZED"}
             if message.get("type") == "SETUP":
                 self._silence = _seconds(message.get("keepaliveTimeout"), KEEPALIVE_SECONDS)
             refused = message.get("type") == "AUTH_STATE" and message.get("state") != "AUTHORIZED"
@@ -281,12 +287,10 @@ class DXLink:
             await self._send({"type": "FEED_SUBSCRIPTION", "channel": self._channel, verb: part})
 
     async def _keep_alive(self) -> None:
-        while self._socket is not None:
+        while (socket := self._socket) is not None:
             await asyncio.sleep(min(30.0, self._silence / 2))
-            if self._socket is None:
-                return
             if time.monotonic() - self._heard_at > self._silence:
-                await self._socket.close()
+                await socket.close()
                 return
             with contextlib.suppress(SocketClosedError):
                 await self._send({"type": "KEEPALIVE", "channel": 0})

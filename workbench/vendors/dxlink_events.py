@@ -55,9 +55,14 @@ def number(value: Any) -> float | None:
     >>> number("NaN"), number("12.5"), number(3)
     (None, 12.5, 3.0)
     """
+    kind = type(value)
+    if kind is float:
+        return value if math.isfinite(value) else None
+    if kind is int:
+        return float(value)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if kind is not str:
         raise ValueError(f"{value!r} is no number")
     found = float(value)
     return found if math.isfinite(found) else None
@@ -65,6 +70,8 @@ def number(value: Any) -> float | None:
 
 def whole(value: Any) -> int:
     """Read a whole number of an event; what is missing counts as 0, as the service writes it."""
+    if type(value) is int:
+        return value
     found = number(value)
     return 0 if found is None else int(found)
 
