@@ -18,7 +18,7 @@ from workbench.errors import (
     UnknownSymbolError,
 )
 from workbench.market.columns import Column
-from workbench.market.instruments import is_option_symbol
+from workbench.market.instruments import is_option_symbol, parse_occ_symbol
 from workbench.market.schemas import BARS, NEWS, OPTION_QUOTES, QUOTES, TRADES, quarantined_rows
 from workbench.providers.alpaca_chain import contracts_frame, read_chain, snapshots_of
 from workbench.providers.alpaca_pages import (
@@ -136,10 +136,10 @@ class AlpacaProvider(NetworkProvider):
                 listed(page, "bars"), interval, symbols=asked, start=inside.start, end=inside.end
             )
 
-        what = f"bars {interval} {_told(period)}"
+        what = f"bars {_named(symbols)} {interval} {_told(period)}"
         pages = history_pages(self._client, "bars", symbols, in_new_york(period) if spans else period, given)
         found = self._history(
-            what, symbols, pages, read, BARS, lambda rows: _once(rows, ["symbol", "time"], ["symbol", "time"])
+            what, symbols, pages, read, BARS, lambda rows: self._once(what, rows, ["symbol", "time"])
         )
         return _between(found, period) if inside != period else found
 
@@ -162,7 +162,7 @@ class AlpacaProvider(NetworkProvider):
         def read(page: Mapping[str, Any], asked: set[str]) -> Answer:
             return read_quotes(listed(page, "quotes"), symbols=asked, start=period.start, end=period.end)
 
-        what = f"quotes {_told(period)}"
+        what = f"quotes {_named(symbols)} {_told(period)}"
         return self._history(
             what, symbols, history_pages(self._client, "quotes", symbols, period), read, QUOTES,
             lambda rows: numbered(rows).sort_values(["symbol", "time", "sequence"], ignore_index=True),
@@ -181,10 +181,10 @@ class AlpacaProvider(NetworkProvider):
         def read(page: Mapping[str, Any], asked: set[str]) -> Answer:
             return read_trades(listed(page, "trades"), symbols=asked, start=period.start, end=period.end)
 
-        what = f"trades {_told(period)}"
+        what = f"trades {_named(symbols)} {_told(period)}"
         return self._history(
             what, symbols, history_pages(self._client, "trades", symbols, period), read, TRADES,
-            lambda rows: _once(rows, ["symbol", "time", "trade_id"], ["symbol", "time"]),
+            lambda rows: self._once(what, rows, ["symbol", "time", "trade_id"]),
         )  # fmt: skip
 
     def latest_quotes(self, symbols: Sequence[str]) -> pd.DataFrame:
@@ -270,7 +270,7 @@ class AlpacaProvider(NetworkProvider):
             return Answer(*read_actions(page, symbols=asked))
 
         found = self._history(
-            f"corporate actions {_told(period)}", symbols, pages(), read, _ACTIONS,
+            f"corporate actions {_named(symbols)} {_told(period)}", symbols, pages(), read, _ACTIONS,
             lambda rows: _once(rows, list(rows.columns), ["symbol", "ex_date", "kind"]),
         )  # fmt: skip
         return _between(found, period, "ex_date")
@@ -294,7 +294,7 @@ class AlpacaProvider(NetworkProvider):
             return answer if wanted is None else _about(answer, wanted)
 
         return self._history(
-            f"news {_told(period)}", [], pages(), read, NEWS,
+            f"news {_named(wanted or [])} {_told(period)}", [], pages(), read, NEWS,
             lambda rows: _once(rows, ["source_id"], ["time"]),
         )  # fmt: skip
 
@@ -350,11 +350,20 @@ class AlpacaProvider(NetworkProvider):
         except ServiceError as error:
             return {}, error
 
+    def _once(self, what: str, rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+        """Return the rows by symbol and time; of one that pages tell differently the last counts."""
+        earlier = rows[rows.duplicated(key, keep="last")]
+        for row in earlier.itertuples(index=False):
+            reason = "another page tells this row differently, and that one counts"
+            self._set_aside(what, reason, symbol=str(row.symbol), text=str(row))
+        return _once(rows, key, ["symbol", "time"])
+
     # -- symbols -----------------------------------------------------------------------------------------
 
     def _require_known(self, symbols: Sequence[str]) -> None:
         """Refuse symbols that Alpaca does not know; asked only about those that gave no row."""
-        unsure = [symbol for symbol in symbols if symbol not in self._known]
+        # Whether an option existed that has expired, Alpaca does not say.
+        unsure = [symbol for symbol in symbols if symbol not in self._known and not _has_expired(symbol)]
         try:
             if len(unsure) > _ASKED_ONE_BY_ONE:
                 self.symbols()
@@ -384,6 +393,11 @@ class AlpacaProvider(NetworkProvider):
         if period.start is None:
             raise DateInputError(f"Say from when you want {what}, as in '2026-01-05'; all are too many.")
         return period
+
+
+def _has_expired(symbol: str) -> bool:
+    today = pd.Timestamp.now("America/New_York").date()
+    return is_option_symbol(symbol) and parse_occ_symbol(symbol).expiry < today
 
 
 def _items(page: Mapping[str, Any]) -> list[Any]:
@@ -428,8 +442,11 @@ def _between(rows: pd.DataFrame, period: Period, column: str = "time") -> pd.Dat
 
 
 def _once(rows: pd.DataFrame, key: list[str], by: list[str]) -> pd.DataFrame:
-    """Return the rows in order; of one that pages tell differently the last counts."""
     return rows.drop_duplicates(key, keep="last").sort_values(by, kind="stable", ignore_index=True)
+
+
+def _named(symbols: Sequence[str]) -> str:
+    return ",".join(symbols[:3]) + (f",+{len(symbols) - 3}" if len(symbols) > 3 else "")
 
 
 def _told(period: Period) -> str:

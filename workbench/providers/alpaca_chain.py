@@ -90,7 +90,7 @@ def read_chain(
         records.append(_record(snapshot, option, contract, underlying, fetched))
     answer = read_rows(
         records, _FIELDS, OPTION_QUOTES, check_option_quotes, constants={"modelled": False, "flag": None},
-        first_line=first_line,
+        first_line=first_line, derive=_without_sizes_of_nobody,
     )  # fmt: skip
     if not bad:
         return answer
@@ -191,6 +191,13 @@ def exercise_of(option: OptionContract, contract: Mapping[str, Any]) -> str:
     """Return when an option may be exercised: as its contract says, else as is usual for its root."""
     said = str(contract.get("style") or "").lower()
     return said if said in ("american", "european") else option.exercise
+
+
+def _without_sizes_of_nobody(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(
+        bid_size=frame["bid_size"].where(frame["bid"].notna()),
+        ask_size=frame["ask_size"].where(frame["ask"].notna()),
+    )
 
 
 def _complaint(snapshot: Any) -> str | None:

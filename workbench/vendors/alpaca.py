@@ -99,8 +99,9 @@ class AlpacaClient:
             rates={"data": [_PAID if paid else _FREE]}, read_error=_read_error,
         )  # fmt: skip
         self._trading = transport.client(
-            settings.trading_url, service="alpaca", label="Alpaca", headers=self.headers, secrets=secrets,
-            rates={"trading": [_TRADING]}, read_error=_read_error,
+            # A host of its own: what it refuses, or that it is down, says nothing of the data host.
+            settings.trading_url, service="alpaca_trading", label="Alpaca", headers=self.headers,
+            secrets=secrets, rates={"trading": [_TRADING]}, read_error=_read_error,
         )  # fmt: skip
 
     def keys(self) -> Keys:
@@ -221,9 +222,15 @@ def unknown_symbol(error: ServiceError) -> bool:
 
 
 def _read_error(answer: httpx.Response) -> ServiceError | None:
-    if answer.status_code != 403:
+    if answer.status_code not in (401, 403):
         return None
     said = words_of(answer)
+    if answer.status_code == 401:
+        return NeedsLoginError(
+            f"Alpaca does not take the keys (401): {said or 'no reason given'}. `workbench connect alpaca` "
+            "asks for new ones.",
+            service="Alpaca",
+        )
     lowered = said.lower()
     if lowered.strip(" .") in ("forbidden", ""):
         return NeedsLoginError(
