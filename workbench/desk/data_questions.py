@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from os import PathLike
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,66 +10,164 @@ import pandas as pd
 from workbench.desk import ingest as ingests
 from workbench.desk.bars import symbols_asked
 from workbench.desk.chains import marks_at
-from workbench.desk.clock import InstantLike
+from workbench.desk.clock import InstantLike, parse_day
+from workbench.desk.connections import CALENDARS, ConnectionQuestions
 from workbench.desk.frames import DeskFrame, desk_frame
-from workbench.desk.opened import OpenedDesk
-from workbench.errors import MissingDataError
-from workbench.providers import Provider, open_provider
+from workbench.desk.ingest_kinds import Kind, kind_of
+from workbench.desk.ingest_run import Ingest, ingest_local
+from workbench.desk.ingest_summary import IngestSummary
+from workbench.errors import MissingDataError, UnsupportedError
+from workbench.market.schemas import check_bars
+from workbench.providers import Provider
+from workbench.providers.network import NetworkProvider
 
 
-class DataQuestions(OpenedDesk):
+class DataQuestions(ConnectionQuestions):
     """Loads and reads the series of a desk."""
 
     def ingest(
         self,
         provider: str | Provider,
-        symbols: str | Sequence[str],
+        symbols: str | Sequence[str] = (),
         *,
-        start: str | None = None,
-        end: str | None = None,
+        start: InstantLike = None,
+        end: InstantLike = None,
         interval: str = "1d",
+        kinds: str | Sequence[str] = ("bars",),
+        refresh: bool = False,
+        fallback: str | Provider | None = None,
         on_progress: Callable[[str, int, int], None] | None = None,
-    ) -> DeskFrame:
-        """Fetch bars and corporate actions from a provider; only what is new or changed is written.
+    ) -> IngestSummary:
+        """Fetch data from a provider: what the desk lacks, cut into calls that are each on disk at once.
+
+        What a service has answered is not asked again, except for what may still grow; a run that was cut
+        off goes on where it stopped. A service that is not connected, needs a login, is rate limited or
+        cannot be reached is a state: the summary tells it, with what was done and what is left.
 
         Parameters
         ----------
         provider : str or Provider
-            ``"sample"``, ``"files"`` (bars under ``<home>/files``), or an object that follows the protocol.
+            A service such as ``"alpaca"``, ``"sample"``, ``"files"`` (bars under ``<home>/files``), or an
+            object that follows the protocol.
         symbols : str or sequence of str
-            Tickers; ``"all"`` means every symbol that the provider has.
-        start, end : str, optional
-            First and last session, ISO dates.
+            Tickers or OCC symbols; ``"all"`` means every symbol that the provider has. News, earnings and
+            rates need none.
+        start, end : date or instant, optional
+            Both included; a date is a whole day. Unless given: up to now, and back by a year of daily bars,
+            a week of others and of news, a session of quotes and trades.
         interval : str
-            ``"1d"`` for daily bars.
+            Of bars: ``"1d"``, ``"1m"``, ...
+        kinds : str or sequence of str
+            Some of "bars" (with corporate actions where the provider has them), "corporate_actions",
+            "quotes", "trades", "latest_quotes", "option_chain", "news", "earnings", "rates", "metrics".
+        refresh : bool
+            Ask again for what is held: vendors restate. What was believed before stays in the history.
+        fallback : str or Provider, optional
+            Asked for what is left where the first has nothing to give for now; its rows say so.
+        on_progress : callable, optional
+            Called after each call with what was asked and how many rows came, calls done, calls in all.
 
         Returns
         -------
-        DeskFrame, indexed by symbol
-            Rows new, changed, unchanged, quarantined.
+        IngestSummary, indexed by symbol
+            Rows new, changed, unchanged, quarantined; `complaints`, `calls`, `held`, `left` beside them.
 
         Raises
         ------
         UnknownProviderError, UnknownSymbolError
-            Each names the nearest it knows.
+            Each names the nearest it knows; a symbol is an error where no other was asked for.
+        ArgumentError, DateInputError
+            If an argument cannot be used.
         """
         self._require_trader("ingest data")
-        source = (
-            open_provider(provider, folder=self.home / "files") if isinstance(provider, str) else provider
-        )
-        names = source.symbols() if symbols == "all" else symbols_asked(symbols)
-        summary = ingests.ingest_from_provider(
+        source = self.provider(provider) if isinstance(provider, str) else provider
+        table = ingests.bars_table(interval)
+        wanted = [kinds] if isinstance(kinds, str) else list(kinds)
+        chosen = [kind_of(name, interval) for name in dict.fromkeys(wanted)]
+        free = all(not kind.needs_symbols or kind.name in ("news", "earnings") for kind in chosen)
+        names = source.symbols() if symbols == "all" else []
+        if symbols != "all" and (symbols or not free):
+            names = symbols_asked(symbols)
+        if not isinstance(source, NetworkProvider):
+            summary = self._ingest_local(source, names, start, end, interval, table, wanted, on_progress)
+        else:
+            if "bars" in wanted and "corporate_actions" in source.kinds - set(wanted):
+                # Adjusted prices are made on read, of these.
+                chosen.append(kind_of("corporate_actions", interval))
+            summary = self._ingest_calls(
+                source, names, chosen, start, end, interval, refresh, fallback, on_progress
+            )
+        details: dict[str, object] = {"provider": source.name, "symbols": names, "kinds": wanted}
+        details |= {"calls": summary.calls, "held": summary.held, "left": summary.left}
+        self._wrote("ingest", {**details, **_counts(summary)})
+        return summary
+
+    def _ingest_local(
+        self,
+        source: Provider,
+        names: Sequence[str],
+        start: InstantLike,
+        end: InstantLike,
+        interval: str,
+        table: str,
+        wanted: Sequence[str],
+        on_progress: Callable[[str, int, int], None] | None,
+    ) -> IngestSummary:
+        lacking = [name for name in wanted if name not in ("bars", "corporate_actions")]
+        if lacking:
+            raise UnsupportedError(f"{source.label} has no {lacking[0].replace('_', ' ')}; it has bars.")
+        calendar = self.settings.market.calendar
+        return ingest_local(
             self._lake,
             source,
             names,
-            start=start,
-            end=end,
+            start=parse_day(start, calendar) if start else None,
+            end=parse_day(end, calendar) if end else None,
             interval=interval,
-            calendar=self.settings.market.calendar,
+            table=table,
+            check=check_bars,
             on_progress=on_progress,
         )
-        self._wrote("ingest", {"provider": source.name, "symbols": names, **_counts(summary)})
-        return summary
+
+    def _ingest_calls(
+        self,
+        source: Provider,
+        names: Sequence[str],
+        chosen: Sequence[Kind],
+        start: InstantLike,
+        end: InstantLike,
+        interval: str,
+        refresh: bool,
+        fallback: str | Provider | None,
+        on_progress: Callable[[str, int, int], None] | None,
+    ) -> IngestSummary:
+        asked: dict[str, Any] = {"interval": interval, "start": start, "end": end, "refresh": refresh}
+        asked["clock"] = self.as_of().instant
+        first = self._ingest_of(source, on_progress)
+        undone = first.run(chosen, names, **asked)
+        title = f"Ingested from {source.label}"
+        if not undone or fallback is None:
+            return first.summary(title=title)
+        other = self.provider(fallback) if isinstance(fallback, str) else fallback
+        second = self._ingest_of(other, on_progress, in_place_of=source.label)
+        second.outcome = first.outcome
+        second.outcome.left = 0
+        for kind, left in undone:
+            second.run([kind], left, **asked)
+        return second.summary(title=f"{title}; what it could not give from {other.label}")
+
+    def _ingest_of(
+        self, source: Provider, on_progress: Callable[[str, int, int], None] | None, in_place_of: str = ""
+    ) -> Ingest:
+        return Ingest(
+            self._lake,
+            self._ledger,
+            source,
+            calendar=CALENDARS.get(source.name, self.settings.market.calendar),
+            now=self.now,
+            in_place_of=in_place_of,
+            on_progress=on_progress,
+        )
 
     def load(
         self,

@@ -1,21 +1,18 @@
 """Data on its way into the desk: from a provider, a file or a frame, checked, then written once."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from workbench.desk.clock import parse_day
 from workbench.desk.frames import DeskFrame, desk_frame
 from workbench.errors import ArgumentError, DataFormatError
 from workbench.market.instruments import is_option_symbol, underlying_of
-from workbench.market.schemas import check_bars
 from workbench.providers import (
     ParsedFile,
-    Provider,
     parse_bars,
     parse_chain,
     parse_fills,
@@ -53,48 +50,6 @@ def bars_table(interval: str) -> str:
     return "daily_bars" if interval == DAILY else "intraday_bars"
 
 
-def ingest_from_provider(
-    lake: Lake,
-    provider: Provider,
-    symbols: Sequence[str],
-    *,
-    start: str | None,
-    end: str | None,
-    interval: str,
-    calendar: str,
-    on_progress: Callable[[str, int, int], None] | None = None,
-) -> DeskFrame:
-    """Fetch bars and corporate actions of `symbols` and write what is new or changed.
-
-    Each symbol is one durable write, so that an interrupted ingest keeps what it has and goes on from there.
-    """
-    first = parse_day(start, calendar) if start else None
-    last = parse_day(end, calendar) if end else None
-    summaries = []
-    for count, symbol in enumerate(symbols, start=1):
-        bars = provider.bars([symbol], first, last, interval)
-        summaries.append(write_bars(lake, bars, source=provider.label, interval=interval))
-        actions = provider.corporate_actions([symbol], first, last)
-        if len(actions):
-            lake.write("corporate_actions", actions, source=provider.label)
-        if on_progress:
-            on_progress(symbol, count, len(symbols))
-    bad = provider.quarantined()
-    bad = bad[bad["symbol"].isin(symbols) | bad["symbol"].eq("")]
-    for file, rows in bad.groupby("file"):
-        _quarantine(lake, bars_table(interval), rows, f"{provider.label}: {file}")
-    summaries.append(_with_quarantined(_no_counts(), bad, bad))
-    return summary_frame(pd.concat(summaries), title=f"Ingested from {provider.label}")
-
-
-def write_bars(lake: Lake, bars: pd.DataFrame, *, source: str, interval: str) -> pd.DataFrame:
-    """Check long bars, write the good ones, quarantine the rest, and count per symbol."""
-    good, bad = check_bars(bars)
-    if interval != DAILY:
-        good = good.assign(interval=interval)
-    return _write(lake, bars_table(interval), good, bad, source)
-
-
 def load_into(
     lake: Lake,
     ledger: Ledger,
@@ -128,7 +83,7 @@ def load_into(
         raise DataFormatError(f"{data} holds no rows; nothing was loaded.")
     if kind == "fills":
         counts = ledger.fills.add(rows, source=source, recorded_at=recorded_at)
-        _quarantine(lake, "fills", bad, source)
+        quarantine_rows(lake, "fills", bad, source)
         counts = _with_quarantined(counts, bad, rows)
     else:
         table = "option_quotes"
@@ -138,7 +93,7 @@ def load_into(
                 rows = rows.assign(interval=_interval_of(parsed, interval))
             if len(parsed.actions):
                 lake.write("corporate_actions", parsed.actions, source=source)
-        counts = _write(lake, table, rows, bad, source)
+        counts = write_checked(lake, table, rows, bad, source)
     if kind == "chain":
         # A chain has thousands of contracts: people count it by underlying.
         counts.index = pd.Index([_underlying(name) for name in counts.index], name="symbol")
@@ -152,9 +107,10 @@ def summary_frame(counts: pd.DataFrame, *, title: str) -> DeskFrame:
     return desk_frame(total[SUMMARY].astype("int64"), title=title)
 
 
-def _write(lake: Lake, table: str, good: pd.DataFrame, bad: pd.DataFrame, source: str) -> pd.DataFrame:
-    counts = lake.write(table, good, source=source) if len(good) else _no_counts()
-    _quarantine(lake, table, bad, source)
+def write_checked(lake: Lake, table: str, good: pd.DataFrame, bad: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Write good rows, quarantine the rest with their reasons, and count both per symbol."""
+    counts = lake.write(table, good, source=source) if len(good) else no_counts()
+    quarantine_rows(lake, table, bad, source)
     return _with_quarantined(counts, bad, good)
 
 
@@ -173,11 +129,13 @@ def _underlying(symbol: str) -> str:
     return underlying_of(symbol) if is_option_symbol(symbol) else symbol
 
 
-def _no_counts() -> pd.DataFrame:
+def no_counts() -> pd.DataFrame:
+    """Return counts of nothing."""
     return pd.DataFrame(columns=SUMMARY[:3], index=pd.Index([], name="symbol", dtype="str"), dtype="int64")
 
 
-def _quarantine(lake: Lake, table: str, bad: pd.DataFrame, source: str) -> None:
+def quarantine_rows(lake: Lake, table: str, bad: pd.DataFrame, source: str) -> None:
+    """Keep refused rows with line, reason and text, under the table that they were meant for."""
     if len(bad):
         rows = pd.DataFrame(
             {
