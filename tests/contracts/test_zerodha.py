@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pandas as pd
@@ -269,7 +270,8 @@ def test_a_request_token_becomes_the_token_of_the_day_and_is_kept(server):
             "api_key": API_KEY,
             "api_secret": API_SECRET,
             "access_token": "fresh-Rq1",
-            "valid_until": "2026-11-21T00:30:00+00:00",  # six in the morning in India
+            # Six in the morning in India, and which token that is about.
+            "valid_until": f"2026-11-21T00:30:00+00:00 {sha256(b'fresh-Rq1').hexdigest()[:12]}",
         }
     ]
     assert len(server.calls("/session/token")) == 1
@@ -286,6 +288,24 @@ def test_a_token_of_yesterday_is_not_even_tried(server):
     assert server.seen == []
     early = MORNING - timedelta(hours=5)
     assert len(connect(server, keys, now=lambda: early).bars(["NSE:INFY"], FIRST, LAST)) == len(SESSIONS)
+
+
+def test_another_token_than_the_one_that_was_kept_is_not_judged_by_its_end(server):
+    keys = KEYS | {"valid_until": "2026-11-20T00:30:00+00:00 0123456789ab"}
+    assert len(connect(server, keys, now=lambda: MORNING).bars(["NSE:INFY"], FIRST, LAST)) == len(SESSIONS)
+
+
+def test_clients_of_one_desk_share_the_list_and_the_knowledge_of_a_dead_token(server):
+    desk = HurriedTransport()
+    for _ in range(3):
+        connect(server, KEYS, desk).bars(["NSE:INFY"], FIRST, LAST)
+    assert len([request for request in server.seen if request.path == "/instruments"]) == 1
+    server.seen.clear()
+    server.bad.expired = True
+    for _ in range(3):
+        with pytest.raises(NeedsLoginError):
+            connect(server, KEYS, desk).bars(["NSE:INFY"], FIRST, LAST)
+    assert len(server.seen) == 1
 
 
 def test_a_refused_token_is_sent_once_and_then_no_more(server):

@@ -7,8 +7,10 @@ given to other contracts after expiry, so they are looked up in the list of the 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -54,6 +56,17 @@ MOST_QUOTES = 500
 # The list is made anew each morning before the market opens.
 _LIST_IS_MADE_AT = timedelta(hours=8, minutes=30)
 _LIST_SECONDS = 60.0
+
+
+@dataclass
+class _Shared:
+    """What the clients of one desk share: the list of a morning, and tokens that are taken no more."""
+
+    lists: dict[tuple[str, date], Instruments] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+
+
+_SHARED: WeakKeyDictionary[Transport, _Shared] = WeakKeyDictionary()
 
 
 def our_symbol(text: str) -> str:
@@ -109,7 +122,8 @@ class ZerodhaClient:
         self._http: HttpClient | None = None
         self._login: HttpClient | None = None
         self._pause = GrowingPause(VENDOR.name, VENDOR.label)
-        self._list: tuple[date, Instruments] | None = None
+        # Clients come and go with feeds; the list of the morning, and which tokens are dead, do not.
+        self._shared = _SHARED.setdefault(transport, _Shared())
 
     @property
     def session(self) -> Session:
@@ -127,6 +141,7 @@ class ZerodhaClient:
                 login_url=self.settings.login_url,
                 exchange=self._exchange,
                 save=self._save,
+                refused=self._shared.refused,
                 now=self.now,
             )
         return self._session
@@ -157,10 +172,11 @@ class ZerodhaClient:
     def instruments(self) -> Instruments:
         """Return the list of instruments, asked for once a morning."""
         morning = (self.now().astimezone(INDIA) - _LIST_IS_MADE_AT).date()
-        if self._list is None or self._list[0] != morning:
+        kept = (self.settings.rest_url, morning)
+        if kept not in self._shared.lists:
             text = self._called(lambda http: http.get_text("/instruments"))
-            self._list = (morning, instruments_from_csv(text, service=VENDOR.label))
-        return self._list[1]
+            self._shared.lists = {kept: instruments_from_csv(text, service=VENDOR.label)}
+        return self._shared.lists[kept]
 
     @staticmethod
     def in_parts(instruments: Sequence[Instrument]) -> Iterator[Sequence[Instrument]]:

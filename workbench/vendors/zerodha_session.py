@@ -63,6 +63,15 @@ def valid_until(login: datetime) -> datetime:
     return (flushed if there < flushed else flushed + timedelta(days=1)).astimezone(UTC)
 
 
+def validity(token: str, until: datetime) -> str:
+    """Return until when a token is valid and which it is, as it is kept beside the token."""
+    return f"{until.isoformat()} {_mark(token)}"
+
+
+def _mark(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()[:12]
+
+
 class Session:
     """The token of the day: read from the keys, or fetched for a request token, and kept.
 
@@ -70,13 +79,15 @@ class Session:
     ----------
     keys : mapping
         ``api_key``, ``api_secret``, and what there is of ``request_token``, ``access_token`` and
-        ``valid_until`` (ISO 8601).
+        ``valid_until``: an instant (ISO 8601), and which token it is about, as `validity` writes it.
     login_url : str
         Where users log in.
     exchange : callable
         Takes the fields of the call that turns a request token into a day token, and returns its answer.
     save : callable, optional
         Is handed the keys to keep, once a token has come.
+    refused : set of str
+        Tokens that the service takes no more; shared by the clients of a desk, so that none is sent twice.
     now : callable
         The instant, with a time zone.
     """
@@ -88,13 +99,14 @@ class Session:
         login_url: str,
         exchange: Callable[[Mapping[str, str]], Any],
         save: Callable[[Keys], None] | None = None,
+        refused: set[str] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._keys = dict(keys)
         self._exchange = exchange
         self._save = save
         self._now = now
-        self._refused: set[str] = set()
+        self._refused = refused if refused is not None else set()
         self.link = login_link(login_url, keys["api_key"])
 
     @property
@@ -146,7 +158,7 @@ class Session:
         self._keys = {
             **{name: value for name, value in self._keys.items() if name != "request_token"},
             "access_token": token,
-            "valid_until": valid_until(self._now()).isoformat(),
+            "valid_until": validity(token, valid_until(self._now())),
         }
         if self._save is not None:
             self._save(dict(self._keys))
@@ -168,8 +180,9 @@ class Session:
     def _fresh(self, token: str) -> bool:
         if not token or token in self._refused:
             return False
-        told = self._keys.get("valid_until", "")
-        if not told:
+        told, _, about = self._keys.get("valid_until", "").partition(" ")
+        if not told or (about and about != _mark(token)):
+            # Nothing is known of this token, as of one in the environment.
             return True
         try:
             until = datetime.fromisoformat(told)
