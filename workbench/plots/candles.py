@@ -11,13 +11,22 @@ from workbench.errors import ArgumentError
 from workbench.plots.hover import add_hover
 from workbench.plots.marks import curve_words, put_words
 from workbench.plots.numbers import percent, tick_formatter, written
-from workbench.plots.theme import DARK, LIGHT, apply_theme, blank_figure, paint, say, when_narrow
+from workbench.plots.theme import (
+    DARK,
+    FONT,
+    LIGHT,
+    apply_theme,
+    blank_figure,
+    paint,
+    say,
+    when_narrow,
+)
 from workbench.plots.time_axis import MOST_NARROW, name_places, spread, time_ticks
 
 CANDLES, WICKS, VOLUME = "candles", "wicks", "volume"
-LIVE_LINE, LIVE_WORDS = "workbench-live-line", "workbench-live-words"
+LIVE_LINE, LIVE_WORDS, LIVE_RANGE = "workbench-live-line", "workbench-live-words", "workbench-live-range"
 NARROW_BARS = 60  # what a telephone shows of them, the newest
-LEFT = 64  # pixels of the y-axes, so that the panels stand under each other
+LEFT = 56  # pixels of the y-axes, so that the panels stand under each other
 WORDS_SHARE, NARROW_WORDS_SHARE = 0.12, 0.26  # of the width, right of the last bar, for names and the price
 LINE_PIXELS = 13.0
 _VOLUME_UNITS = ((1e9, "billion"), (1e6, "million"), (1e3, "thousand"), (1.0, ""))
@@ -206,6 +215,7 @@ def _prices(
     when_narrow(
         plot.x_range, start=count - shown - 0.7, end=count - 0.5 + max(0.8, NARROW_WORDS_SHARE * shown)
     )
+    plot.y_range.tags = [LIVE_RANGE]
     when_narrow(plot.y_range, start=narrow_ends[0], end=narrow_ends[1])
     for name in areas:
         low, high = _column(source, f"{name} low"), _column(source, f"{name} high")
@@ -283,8 +293,6 @@ def _price_tag(plot: Any, bars: pd.DataFrame, count: int) -> None:
     from bokeh.core.properties import value
     from bokeh.models import ColumnDataSource
 
-    from workbench.plots.theme import FONT
-
     last = float(bars["close"].iloc[-1])
     words = written(last, _digits([last]))
     tag = plot.text(
@@ -316,9 +324,25 @@ def _volume(source: Any, bars: pd.DataFrame, x_range: Any, height: int) -> Any:
     digits = 1 if most / size < 5 else 0
     plot.yaxis.formatter = _divided(size, digits)
     plot.yaxis.ticker.desired_num_ticks = 2
-    plot.yaxis.axis_label = f"Volume, {words}" if words else "Volume"
     plot.ygrid.visible = False
+    _name_panel(plot, f"Volume, {words}" if words else "Volume", float(plot.y_range.end))
     return plot
+
+
+def _name_panel(plot: Any, words: str, top: float) -> None:
+    """Write what a low panel shows into its corner: beside its axis there is no room for it."""
+    from bokeh.models.annotations import Label
+
+    name = Label(
+        x=4,
+        x_units="screen",
+        y=top,
+        text=words,
+        text_font=FONT,
+        text_font_size="11px",
+        text_baseline="top",
+    )
+    plot.add_layout(paint(name, text_color="ink2", background_fill_color="surface"))
 
 
 def _divided(size: float, digits: int) -> Any:
@@ -334,8 +358,11 @@ def _panel(source: Any, panel: Panel, x_range: Any, height: int) -> Any:
     from bokeh.models import Range1d
     from bokeh.models.annotations import Span
 
-    options = {"y_range": Range1d(start=panel.ends[0], end=panel.ends[1])} if panel.ends else {}
-    plot = blank_figure(height=height, x_range=x_range, **options)
+    values = np.asarray(panel.values, dtype=float)
+    known = values[np.isfinite(values)]
+    low, high = panel.ends or ((float(known.min()), float(known.max())) if len(known) else (0.0, 1.0))
+    room = 0.0 if panel.ends else 0.15 * (high - low) or 1.0
+    plot = blank_figure(height=height, x_range=x_range, y_range=Range1d(start=low - room, end=high + room))
     name = _column(source, panel.name)
     for level in panel.levels:
         plot.add_layout(
@@ -348,7 +375,7 @@ def _panel(source: Any, panel: Panel, x_range: Any, height: int) -> Any:
     paint(line.glyph, line_color="ink")
     label = f"{panel.name}, {panel.unit}" if panel.unit else panel.name
     add_hover(plot, line, [("", "@when"), (label, f"@{name}_words")])
-    plot.yaxis.axis_label = label
+    _name_panel(plot, label, high + room)
     plot.yaxis.formatter = tick_formatter(0 if panel.ends else 1)
     plot.yaxis.ticker.desired_num_ticks = 3
     if panel.levels:

@@ -1,5 +1,6 @@
 """What is held and what is missing: a row a series, time across, one cell a month or session."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,17 +8,18 @@ import pandas as pd
 
 from workbench.errors import ArgumentError
 from workbench.plots.hover import add_hover
-from workbench.plots.marks import part_of, put
+from workbench.plots.marks import curve_words, part_of, put, put_words
 from workbench.plots.numbers import written
 from workbench.plots.theme import apply_theme, blank_figure, paint, say, when_narrow
 from workbench.plots.time_axis import MOST_NARROW, name_places, time_ticks
 
-HELD, MISSING, PROVISIONAL, REFUSED, CHOSEN, CELLS = (
-    "held", "missing", "provisional", "refused", "chosen", "coverage-cells",
+HELD, MISSING, PROVISIONAL, REFUSED, CHOSEN, NEWEST, CELLS = (
+    "held", "missing", "provisional", "refused", "chosen", "newest", "coverage-cells",
 )  # fmt: skip
 ROW_PIXELS, AXIS_PIXELS = 24, 30
 NARROW_CELLS = 24  # what a telephone shows of them, the newest
 BAR = 0.46  # of a row
+WORDS_SHARE, NARROW_WORDS_SHARE = 0.13, 0.42  # of the cells' width, for how fresh a series is
 
 COLUMNS = ("series", "period", "expected", "held", "missing", "provisional", "quarantined")
 """What the map is drawn from: ``series`` is the row's name, ``period`` the first day of a cell (naive), the
@@ -25,7 +27,13 @@ rest are counts: of sessions that the exchange had, that are held, that are miss
 final yet, and of rows that were refused."""
 
 
-def coverage_map(cells: pd.DataFrame, *, spoken: str = "cell", dark: bool = False) -> Any:
+def coverage_map(
+    cells: pd.DataFrame,
+    *,
+    newest: Mapping[str, str] | None = None,
+    spoken: str = "cell",
+    dark: bool = False,
+) -> Any:
     """Return a map of what is held as a Bokeh figure; a tap on a cell says so to the page.
 
     A full bar is held; a hatched gap is missing, as tall as its share; an outline is provisional, and a
@@ -35,6 +43,8 @@ def coverage_map(cells: pd.DataFrame, *, spoken: str = "cell", dark: bool = Fals
     ----------
     cells : DataFrame
         `COLUMNS`; one row a cell, series in the order in which they are shown.
+    newest : mapping of str to str, optional
+        What stands right of each series: how fresh it is.
     spoken : str
         What a tap says to the page, before the series and the period's date.
     dark : bool
@@ -56,10 +66,12 @@ def coverage_map(cells: pd.DataFrame, *, spoken: str = "cell", dark: bool = Fals
     periods = pd.DatetimeIndex(np.sort(cells["period"].unique()))
     plot = blank_figure(
         height=AXIS_PIXELS + ROW_PIXELS * len(series),
-        x_range=Range1d(start=-0.6, end=len(periods) - 0.4),
+        x_range=Range1d(start=-0.6, end=len(periods) - 0.4 + (WORDS_SHARE * len(periods) if newest else 0)),
         y_range=Range1d(start=len(series) - 0.5, end=-0.5),
     )
-    when_narrow(plot.x_range, start=max(-0.6, len(periods) - NARROW_CELLS - 0.6))
+    shown = min(len(periods), NARROW_CELLS)
+    narrow_words = NARROW_WORDS_SHARE * shown if newest else 0
+    when_narrow(plot.x_range, start=len(periods) - shown - 0.6, end=len(periods) - 0.4 + narrow_words)
     columns = map_columns(cells)
     width = 1.0 if len(periods) > 80 else 0.86
     for name in (HELD, MISSING, PROVISIONAL):
@@ -103,7 +115,11 @@ def coverage_map(cells: pd.DataFrame, *, spoken: str = "cell", dark: bool = Fals
         ],
         mode="mouse",
     )
-    shown = min(len(periods), NARROW_CELLS)
+    if newest:
+        curve_words(plot, NEWEST, "ink2", text_baseline="middle", x_offset=8)
+        known = [(number, newest[name]) for number, name in enumerate(series) if name in newest]
+        ends = [len(periods) - 0.5] * len(known)
+        put_words(plot, NEWEST, ends, [number for number, _ in known], [words for _, words in known])
     narrow = [(p + len(periods) - shown, w) for p, w in time_ticks(periods[-shown:], most=MOST_NARROW)]
     name_places(plot, time_ticks(periods, most=14), narrow)
     plot.yaxis.ticker = FixedTicker(ticks=list(range(len(series))), minor_ticks=[])

@@ -7,6 +7,7 @@ from workbench.server.assets import asset_urls
 PLACES = (
     ("Book", "voila/render/book.ipynb"),
     ("Options", "voila/render/options.ipynb"),
+    ("Market", "voila/render/market.ipynb"),
     ("Reports", "workbench/reports/"),
 )
 

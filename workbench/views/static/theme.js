@@ -57,6 +57,9 @@
     if (event.attr === "value_throttled") root.dataset.wbBusy = "";
     if (event.attr === "value" && event.model.tags?.includes("workbench-asks") && event.sync !== false) root.dataset.wbBusy = "";
     if (event.attr === "value" && event.model.tags?.includes("workbench-answered")) delete root.dataset.wbBusy;
+    if (event.attr === "value" && event.model.tags?.includes("workbench-live")) {
+      document.dispatchEvent(new CustomEvent("workbench-live", {detail: event.model.value}));
+    }
     if (event.attr === "text") { delete root.dataset.wbBusy; queueMicrotask(() => { reveal(); refocus(); }); }
   };
   const tagged = (tag) => (window.Bokeh?.documents ?? []).flatMap((doc) =>
@@ -64,20 +67,29 @@
   // A kernel kept ready made this page some time ago; it is told when the page is really opened.
   const tellOpened = () => {
     for (const model of tagged("workbench-opened")) {
-      if (!model.told) { model.told = true; model.value = Date.now() / 1000; }
+      if (!model.told) { model.told = true; model.value = Date.now() / 1000; askedFor(); }
     }
+  };
+  // An address may name a symbol, as in options.ipynb?symbol=IBM.
+  const askedFor = () => {
+    const symbol = new URL(location.href).searchParams.get("symbol");
+    if (symbol) say(`symbol ${symbol}`);
   };
   // A button within plain HTML says something to the page's view: its words, and a count that makes each
   // click a change. Shadow roots hide what was clicked from all but the event's own path.
   let clicks = 0, focused = "";
+  const say = (words) => {
+    const [model] = tagged("workbench-said");
+    if (!model) return;
+    root.dataset.wbBusy = "";
+    model.value = `${words} ${++clicks}`;
+  };
   document.addEventListener("click", (event) => {
     const button = event.composedPath().find((each) => each.dataset?.say);
-    const [model] = button ? tagged("workbench-said") : [];
-    if (!model) return;
+    if (!button) return;
     // A click by keyboard has no place; the focus then returns to the button that takes its place.
     focused = event.detail === 0 ? button.dataset.say : "";
-    root.dataset.wbBusy = "";
-    model.value = `${button.dataset.say} ${++clicks}`;
+    say(button.dataset.say);
   });
   const find = (place, fits) => {
     for (const each of place.querySelectorAll("*")) {
@@ -122,7 +134,15 @@
       dressAll();
       document.dispatchEvent(new CustomEvent("workbench-theme"));
     },
-    isDark,
+    // Give properties of a figure's model other tokens.
+    paint(model, more) {
+      const tag = roles(model);
+      if (!tag) return;
+      const held = tag instanceof Map ? tag.get(TAG) : tag[TAG];
+      for (const [name, token] of Object.entries(more)) held instanceof Map ? held.set(name, token) : held[name] = token;
+      dress(model);
+    },
+    isDark, tagged, find, say,
   };
   system.addEventListener("change", dressAll);
   narrow.addEventListener("change", dressAll);
