@@ -76,6 +76,9 @@ class StoreSettings(_Section):
         description="Memory that DuckDB may use in this process, as in 500MB or 2GB.",
     )
     lock_timeout_seconds: float = Field(120.0, gt=0, description="How long a write waits for its turn.")
+    cache_megabytes: int = Field(
+        256, ge=0, description="Megabytes of answers that one process keeps in memory; 0 keeps none."
+    )
 
 
 class ServerSettings(_Section):

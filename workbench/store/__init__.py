@@ -3,6 +3,7 @@
 from workbench.store.backup import Manifest, content_hashes, export_desk, restore_desk
 from workbench.store.coverage import FetchedRange
 from workbench.store.feeds import FeedRun
+from workbench.store.frame_cache import CacheUse, FrameCache
 from workbench.store.lake import Lake
 from workbench.store.ledger import Ledger
 from workbench.store.outbox import OutboxMessage
@@ -10,8 +11,10 @@ from workbench.store.tables import TABLES, TableSpec
 
 __all__ = [
     "TABLES",
+    "CacheUse",
     "FeedRun",
     "FetchedRange",
+    "FrameCache",
     "Lake",
     "Ledger",
     "Manifest",

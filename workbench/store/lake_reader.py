@@ -138,6 +138,10 @@ class LakeReader:
             found = self._marks.read(*tables)
         return found
 
+    def file_lists(self) -> dict[str, float]:
+        """Return how often the list of a table's files was at hand: `hits`, `misses`, `rate`, `entries`."""
+        return self._files.use()
+
     def latest(
         self, table: str, symbols: str | Sequence[str] | None = None, at: date | datetime | str | None = None
     ) -> pd.DataFrame:

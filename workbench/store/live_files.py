@@ -49,6 +49,7 @@ class LiveFiles:
         self._marks = marks
         self._listings: dict[str, _Listing] = {}
         self._guard = threading.Lock()
+        self._hits = self._misses = 0
 
     def origin(
         self,
@@ -68,7 +69,10 @@ class LiveFiles:
         if mark is None:
             return None
         listing = self._listings.get(spec.name)
-        if listing is None or listing.mark != mark:
+        if listing is not None and listing.mark == mark:
+            self._hits += 1
+        else:
+            self._misses += 1
             listing = _list(cursor, self._data / spec.name, spec, mark)
             if self._marks.read(spec.name) != mark:
                 return None
@@ -83,6 +87,16 @@ class LiveFiles:
             return f"(SELECT {nothing} WHERE false)"
         paths = ", ".join(quote_text(path) for path in chosen)
         return f"read_parquet([{paths}], schema = {listing.columns})"
+
+    def use(self) -> dict[str, float]:
+        """Return how often a list was at hand: `hits`, `misses`, `rate`, `entries`."""
+        asked = self._hits + self._misses
+        return {
+            "hits": self._hits,
+            "misses": self._misses,
+            "rate": self._hits / asked if asked else float("nan"),
+            "entries": len(self._listings),
+        }
 
     def forget(self) -> None:
         """Forget the files; the next question asks the catalog."""
