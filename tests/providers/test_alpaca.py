@@ -30,7 +30,8 @@ def server():
 def provider_of(server):
     def made(**more):
         addresses = {"data_url": server.http_url, "trading_url": server.http_url}
-        return AlpacaProvider(AlpacaClient(AlpacaSettings(**addresses, **more), KEYS, HurriedTransport()))
+        transport = HurriedTransport(timeout=10)
+        return AlpacaProvider(AlpacaClient(AlpacaSettings(**addresses, **more), KEYS, transport))
 
     yield made
     HurriedTransport.close_all()
@@ -250,9 +251,9 @@ def test_the_label_says_which_feeds(provider_of):
     assert provider_of(feed="sip", option_feed="opra").label == "Alpaca (SIP, opra options)"
 
 
-def test_ten_thousand_quotes_on_a_page_are_read(server, provider_of):
-    stamps = pd.date_range("2025-12-02T14:30", periods=25_000, freq="1ms").strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def test_a_page_of_ten_thousand_quotes_is_read(server, provider_of):
+    stamps = pd.date_range("2025-12-02T14:30", periods=12_000, freq="1ms").strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     server.quotes["AAPL"] = [quote(stamp, 286.0, 286.1) for stamp in stamps]
     server.page_size = 10_000
-    assert len(provider_of().quotes(["AAPL"], "2025-12-02", "2025-12-02")) == 25_000
-    assert len(server.calls("/v2/stocks/quotes")) == 3
+    assert len(provider_of().quotes(["AAPL"], "2025-12-02", "2025-12-02")) == 12_000
+    assert len(server.calls("/v2/stocks/quotes")) == 2
