@@ -253,6 +253,8 @@ def earnings_from_answers(
         known = {str(record["date"])[:10]: record for record in records}
         quarter = expected.get("quarter-end-date")
         record = known.get(day)
+        # Before a report the service writes an actual of zero.
+        actual = expected.get("actual-eps") if record or _positive(expected.get("actual-eps")) else None
         if record is None:
             record = {"date": day, "fiscal_period": f"reported {day}"}
             records.append(record)
@@ -260,7 +262,7 @@ def earnings_from_answers(
             session=_SESSIONS.get(str(expected.get("time-of-day")).upper(), "unknown"),
             confirmed=not _is_true(expected.get("estimated")),
             eps_estimate=expected.get("consensus-estimate"),
-            eps_actual=_first(expected.get("actual-eps"), record.get("eps_actual")),
+            eps_actual=_first(record.get("eps_actual"), actual),
         )
         if isinstance(quarter, str) and quarter:
             record["fiscal_period"] = f"quarter to {quarter[:10]}"
