@@ -177,13 +177,23 @@ def test_a_chain_of_one_expiry_asks_for_it_alone(server, provider_of):
     assert server.calls("/options/contracts")[0].query["expiration_date_lte"] == "2030-02-15"
 
 
-def test_a_chain_without_its_contracts_is_incomplete_and_there(server, provider_of):
+def test_a_chain_comes_without_contracts_that_are_refused_and_says_so(server, provider_of):
     server.trading_refuses = True
+    provider = provider_of()
+    chain = provider.option_chain("AAPL")
+    assert len(chain) == 4
+    assert chain["open_interest"].isna().all()
+    assert (
+        "without open interest and deliverables: Alpaca does not take" in provider.quarantined()["reason"][0]
+    )
+
+
+def test_a_chain_whose_contracts_could_not_be_reached_is_incomplete_and_there(server, provider_of):
+    server.bad = BadDays(failing=ALWAYS, only=lambda request: "contracts" in request.path)
     with pytest.raises(IncompleteAnswerError, match="without open interest") as caught:
         provider_of().option_chain("AAPL")
-    assert caught.value.state == "needs_login"
+    assert caught.value.state == "unreachable"
     assert len(caught.value.rows) == 4
-    assert caught.value.rows["open_interest"].isna().all()
 
 
 def test_a_chain_of_many_pages_that_dies_keeps_what_came(server, provider_of):

@@ -63,6 +63,8 @@ _SPANS = ("1d", "1w", "1mo")
 # Alpaca selects actions by the day it processes them, up to a year after the ex-date of a late dividend.
 _PROCESSED_EARLIER, _PROCESSED_LATER = pd.Timedelta(days=10), pd.Timedelta(days=370)
 _ASKED_ONE_BY_ONE = 3
+# Asking again changes nothing about these: the keys are of another account, or the plan lacks it.
+_LASTING = ("needs_login", "refused")
 
 
 class AlpacaProvider(NetworkProvider):
@@ -211,8 +213,9 @@ class AlpacaProvider(NetworkProvider):
         UnknownSymbolError
             If Alpaca does not know the underlying.
         IncompleteAnswerError
-            If a later page failed, or the contracts with their open interest could not be had; it holds
-            what came.
+            If a later page failed, or the contracts with their open interest could not be reached; it
+            holds what came. Where the trading API refuses them, the chain comes without and says so in
+            `quarantined`.
         """
         day = period_of(expiry, None).first_day
         self._client.keys()
@@ -234,10 +237,10 @@ class AlpacaProvider(NetworkProvider):
         if found.empty:
             self._require_known([underlying])
         if missing is not None:
-            raise IncompleteAnswerError(
-                f"The chain of {underlying} is there without open interest and deliverables: {missing}",
-                rows=found, cause=missing,
-            )  # fmt: skip
+            told = f"The chain of {underlying} is there without open interest and deliverables: {missing}"
+            if missing.state not in _LASTING:
+                raise IncompleteAnswerError(told, rows=found, cause=missing)
+            self._set_aside(f"option contracts {underlying}", told, symbol=underlying)
         return found
 
     def option_contracts(self, underlying: str, expiry: Day = None) -> pd.DataFrame:
