@@ -90,8 +90,8 @@ def test_one_expiry_of_a_documented_chain():
 def test_the_greeks_of_rest_come_before_those_of_the_stream():
     items = items_of(documented("market_data_by_type"))
     contracts = [
-        {"symbol": symbol, "streamer": f".{symbol}", "underlying": "SPY", "expiry": "2025-07-01", "strike": strike,
-         "right": "C", "exercise": "american", "multiplier": 100.0}
+        {"symbol": symbol, "streamer": f".{symbol}", "underlying": "SPY", "expiry": "2025-07-01",
+         "strike": strike, "right": "C", "exercise": "american", "multiplier": 100.0}
         for symbol, strike in (("SPY   250701C00605000", 605.0), ("SPY   250701C00610000", 610.0))
     ]  # fmt: skip
     events = {
@@ -146,6 +146,7 @@ def test_the_documented_next_report_is_an_estimate_with_its_quarter():
     )
     assert (coming["fiscal_period"], coming["confirmed"]) == ("quarter to 2026-12-31", False)
     assert (coming["session"], coming["eps_estimate"]) == ("before_open", 5.02)
+    assert math.isnan(coming["eps_actual"])  # "0.0" before the report
     assert len(bad) == 1
 
 
@@ -255,7 +256,6 @@ def test_candles_cut_off_in_the_middle_keep_what_had_come(server):
 
 
 def test_a_stream_that_stays_silent_is_unreachable_and_not_empty(server):
-    server._snapshot = lambda symbol, since: (_ for _ in ()).throw(ConnectionError) if False else ([], False)
     silent = server.talk
 
     def talk(socket):
@@ -330,7 +330,7 @@ def test_a_chain_of_a_class_share(server):
     chain = connect(server).option_chain("BRK.B")
     assert chain["symbol"].tolist() == ["BRKB  300118C00450000", "BRKB  300118P00450000"]
     assert (chain["underlying"] == "BRK.B").all()
-    assert (chain["underlying_price"] == pytest.approx(500.1)).all()
+    assert chain["underlying_price"].tolist() == [500.1, 500.1]
 
 
 def test_a_long_chain_is_quoted_a_hundred_symbols_at_a_time(server):
@@ -366,7 +366,7 @@ def test_a_chain_that_breaks_off_keeps_the_part_that_had_come(server):
     server.bad.cut = math.inf
     with pytest.raises(IncompleteAnswerError) as caught:
         provider.option_chain("SPY")
-    assert len(caught.value.rows) == 99 + 1 or len(caught.value.rows) == 100 - 1
+    assert len(caught.value.rows) == 99  # of the first hundred symbols one is the underlying
 
 
 def test_a_chain_that_lies_is_set_aside_contract_by_contract():
