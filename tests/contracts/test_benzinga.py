@@ -21,15 +21,9 @@ def at(minutes):
 @pytest.fixture
 def server():
     with BenzingaServer() as server:
-        server.stories = [
-            story(
-                4_100_000 + n,
-                NOON + pd.Timedelta(minutes=n),
-                f"Story {n} of the day",
-                ["AAPL", "MSFT"][: 1 + n % 2],
-            )
-            for n in range(300)
-        ]
+        for n in range(300):
+            named = ["AAPL", "MSFT"][: 1 + n % 2]
+            server.stories.append(story(4_100_000 + n, at(n), f"Story {n} of the day", named))
         server.reports = [
             {
                 "ticker": ticker, "date": date, "date_confirmed": confirmed, "time": clock, "period": "Q4",
