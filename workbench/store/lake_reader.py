@@ -123,6 +123,57 @@ class LakeReader:
                 return found
         return self._frame(reading.rows_query(spec, **asked))
 
+    def revisions(
+        self,
+        table: str,
+        *,
+        symbols: str | Sequence[str] | None = None,
+        known_at: datetime | None = None,
+        where: Mapping[str, object] | None = None,
+    ) -> pd.DataFrame:
+        """Read rows with all that they were before, by key and in the order in which they were learned.
+
+        Parameters
+        ----------
+        table, symbols, where : optional but the first
+            As in `read`.
+        known_at : datetime, optional
+            Only what had been learned by that instant. With a time zone.
+
+        Returns
+        -------
+        DataFrame
+            The table's columns, and `replaced_at`: until when a row was believed, missing for those that are.
+        """
+        query = reading.revisions_query(table_spec(table), symbols=symbols, known_at=known_at, where=where)
+        return self._frame(query)
+
+    def versions(
+        self,
+        table: str,
+        *,
+        symbols: str | Sequence[str] | None = None,
+        start: date | datetime | str | None = None,
+        end: date | datetime | str | None = None,
+        where: Mapping[str, object] | None = None,
+    ) -> pd.DataFrame:
+        """Read every version of rows: what is believed now, and what was before it was corrected.
+
+        Parameters
+        ----------
+        table, symbols, start, end, where
+            As in `read`; each version is judged by its own values.
+
+        Returns
+        -------
+        DataFrame
+            The table's columns, and `replaced_at`, missing for the version that stands; sorted by the
+            table's key, older versions first. The first `recorded_at` of a key is when it was first seen.
+        """
+        return self._frame(
+            reading.versions_query(table_spec(table), symbols=symbols, start=start, end=end, where=where)
+        )
+
     def mark(self, *tables: str) -> tuple[int, ...] | None:
         """Return what stands for the state of some tables: it is another one after every write to them.
 

@@ -22,10 +22,12 @@ __all__ = [
     "content_query",
     "latest_query",
     "latest_quotes_query",
+    "revisions_query",
     "rows_query",
     "summary_query",
     "symbols_query",
     "tables_query",
+    "versions_query",
 ]
 
 _OCC_LENGTH = 21
@@ -81,6 +83,51 @@ def rows_query(
             f"WHERE {conditions} AND recorded_at <= {instant} AND {instant} < replaced_at)"
         )
     query.text = f"SELECT {names} FROM {origin} ORDER BY {order}"
+    return query
+
+
+def revisions_query(
+    spec: TableSpec,
+    *,
+    symbols: str | Sequence[str] | None,
+    known_at: datetime | None,
+    where: Mapping[str, object] | None,
+) -> Query:
+    """Ask for rows and for those that they replaced, by key and in the order in which they were learned."""
+    query = Query()
+    for column in where or {}:
+        _require_column(spec, column)
+    conditions = _conditions(query, spec, symbols=symbols, start=None, end=None, where=where)
+    if known_at is not None:
+        conditions += f" AND recorded_at <= {query.hold(_naive(known_at, 'known_at'))}"
+    names = _stored(spec)
+    order = ", ".join(quote_name(column) for column in (*spec.key, "recorded_at"))
+    query.text = (
+        f"SELECT {names}, NULL::TIMESTAMP AS replaced_at FROM lake.{spec.name} WHERE {conditions} "
+        f"UNION ALL SELECT {names}, replaced_at FROM lake.{spec.history} WHERE {conditions} ORDER BY {order}"
+    )
+    return query
+
+
+def versions_query(
+    spec: TableSpec,
+    *,
+    symbols: str | Sequence[str] | None,
+    start: date | datetime | str | None,
+    end: date | datetime | str | None,
+    where: Mapping[str, object] | None,
+) -> Query:
+    """Ask for the rows that stand and those that they replaced; see `Lake.versions`."""
+    query = Query()
+    for column in where or {}:
+        _require_column(spec, column)
+    conditions = _conditions(query, spec, symbols=symbols, start=start, end=end, where=where)
+    order = ", ".join(quote_name(column) for column in spec.key)
+    query.text = (
+        f"SELECT {_stored(spec)}, NULL::TIMESTAMP AS replaced_at FROM lake.{spec.name} WHERE {conditions} "
+        f"UNION ALL SELECT {_stored(spec)}, replaced_at FROM lake.{spec.history} WHERE {conditions} "
+        f"ORDER BY {order}, recorded_at, replaced_at NULLS LAST"
+    )
     return query
 
 
