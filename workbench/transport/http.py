@@ -34,7 +34,14 @@ from workbench.transport.states import ServiceStates
 _log = logging.getLogger("workbench.transport")
 # httpx writes whole addresses into its log, and some services take their key there.
 logging.getLogger("httpx").setLevel(logging.WARNING)
-stamina.instrumentation.set_on_retry_hooks((stamina.instrumentation.LoggingOnRetryHook,))
+
+
+def _note_retry(details: stamina.instrumentation.RetryDetails) -> None:
+    _log.info("asked again in %.1f s: %s", details.wait_for, details.caused_by)
+
+
+# Its own hook writes a warning to the terminal for what is waited out and comes right.
+stamina.instrumentation.set_on_retry_hooks((_note_retry,))
 
 SAFE = frozenset({"GET", "HEAD"})
 LARGEST_ANSWER = 256 * 2**20
