@@ -7,10 +7,13 @@ from typing import Any
 from pydantic_core import from_json
 
 from workbench.providers.feeds import Batch
+from workbench.redaction import redact
 
 Status = tuple[str, str]
 
 _MILLISECOND = 1_000_000
+# From 2000 to 2100: a count in seconds or microseconds lies outside.
+_FIRST_MILLISECOND, _LAST_MILLISECOND = 946_684_800_000, 4_102_444_800_000
 _HIGHEST_PRICE = 1e9
 _LONGEST_TEXT = 300
 
@@ -53,15 +56,15 @@ def events_from_frame(
     for event in events:
         name = event.get("ev") if isinstance(event, dict) else None
         if name == "status":
-            statuses.append((str(event.get("status", "")), str(event.get("message", ""))))
+            statuses.append((str(event.get("status", "")), _text(event.get("message", ""))))
             continue
-        kind, ticker_field, read = (
-            _EVENTS.get(name, ("quotes", "sym", None)) if name else ("quotes", "", None)
-        )
-        batch = batches.setdefault(kind, Batch(kind, [], received_at))
-        if read is None:
+        known = _EVENTS.get(name) if isinstance(name, str) else None
+        if known is None:
+            batch = batches.setdefault("quotes", Batch("quotes", [], received_at))
             batch.bad.append(("", "the event is of no kind that was asked for", _text(event)))
             continue
+        kind, ticker_field, read = known
+        batch = batches.setdefault(kind, Batch(kind, [], received_at))
         ticker = event.get(ticker_field)
         symbol = channels.get(f"{name}.{ticker}")
         if symbol is None:
@@ -184,7 +187,7 @@ def _amount(event: Mapping[str, Any], name: str) -> float | None:
 def _instant(value: Any) -> int:
     """Return milliseconds since 1970 as nanoseconds."""
     found = value if type(value) is int else int(_number(value, "t"))
-    if not 0 < found < 4_102_444_800_000:
+    if not _FIRST_MILLISECOND < found < _LAST_MILLISECOND:
         raise ValueError(f"the time {value} is no instant in milliseconds")
     return found * _MILLISECOND
 
@@ -194,4 +197,4 @@ def _reason(error: Exception) -> str:
 
 
 def _text(event: Any) -> str:
-    return str(event)[:_LONGEST_TEXT]
+    return redact(str(event))[:_LONGEST_TEXT]

@@ -24,7 +24,7 @@ def spans(period: Period, interval: str) -> Iterator[tuple[str, str]]:
         yield start.date().isoformat(), max(start, end).date().isoformat()
         return
     count, span = INTERVALS[interval]
-    step = _LONGEST_SPAN if count > 1 or span == "hour" else max(end - start, _LONGEST_SPAN)
+    step = _LONGEST_SPAN if count > 1 or span == "hour" else end - start + pd.Timedelta(days=1)
     while start <= end:
         last = min(start.normalize() + step - pd.Timedelta(milliseconds=1), end)
         yield str(_milliseconds(start)), str(_milliseconds(last))
