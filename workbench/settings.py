@@ -113,6 +113,16 @@ class StaleAfter(_Section):
     option: float = Field(900.0, gt=0, description="Option contracts, many of which are quiet.")
 
 
+Days = Annotated[int, Field(ge=1, le=36_500)] | None
+
+
+class RetentionSettings(_Section):
+    """How many days of ticks `workbench data compact` keeps; empty keeps all. Other tables are kept whole."""
+
+    quotes: Days = Field(None, description="Quotes of the top of the book.")
+    trades: Days = Field(None, description="Trades.")
+
+
 class StreamSettings(_Section):
     """What is streamed, and when a live figure is no longer called live."""
 
@@ -133,6 +143,15 @@ class StreamSettings(_Section):
     old_after: float = Field(5.0, gt=0, description="Seconds after which a quote of a live feed is old.")
     stale_after: StaleAfter = StaleAfter()
     back_fill: bool = Field(True, description="Fill gaps from the service's history.")
+
+
+class NewsSettings(_Section):
+    """How the tone of news is told."""
+
+    scorer: Literal["lexicon", "finbert"] = Field(
+        "lexicon", description="Who tells the tone when nobody says; without its model the lexicon does."
+    )
+    finbert_path: Path | None = Field(None, description="Folder of a FinBERT model; nothing is downloaded.")
 
 
 class LogSettings(_Section):
@@ -276,9 +295,11 @@ class DeskSettings(BaseSettings):
     market: MarketSettings = MarketSettings()
     risk: RiskSettings = RiskSettings()
     store: StoreSettings = StoreSettings()
+    retention: RetentionSettings = RetentionSettings()
     server: ServerSettings = ServerSettings()
     alerts: AlertSettings = AlertSettings()
     stream: StreamSettings = StreamSettings()
+    news: NewsSettings = NewsSettings()
     logs: LogSettings = LogSettings()
     services: ServiceSettings = ServiceSettings()
 
