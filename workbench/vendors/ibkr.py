@@ -249,13 +249,13 @@ class IbkrClient:
         if not _holds(status) and not status.get("competing") and status.get("connected", True):
             # The login stands without its brokerage session, as each morning.
             for attempt in range(_INIT_TRIES):
+                time.sleep(0.3 * attempt)
                 answer = self.http.post_json(
                     "/iserver/auth/ssodh/init", {"publish": True, "compete": False}, safe=True
                 )
                 status = _mapping(answer)
                 if _holds(status) or status.get("competing"):
                     break
-                time.sleep(0.3 * (attempt + 1))
         self._require_session(status)
         accounts = _mapping(self.http.get_json("/iserver/accounts"))
         listed = accounts.get("accounts")
