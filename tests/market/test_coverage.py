@@ -20,6 +20,7 @@ from workbench.market.coverage import (
     settled,
     spans_of,
     subtracted,
+    whole_sessions,
     within_sessions,
 )
 
@@ -158,3 +159,11 @@ def test_missing_sessions_come_as_runs_that_a_weekend_does_not_break():
     assert runs["sessions"].tolist() == [2, 3]
     assert runs["last"].dt.strftime("%Y-%m-%d").tolist() == ["2026-01-06", "2026-01-13"]
     assert session_runs("XNYS", missing[:0]).empty
+
+
+def test_a_session_of_which_a_part_was_fetched_is_not_whole():
+    week = pd.DatetimeIndex(["2026-01-05", "2026-01-06", "2026-01-07"])
+    asked = Span(pd.Timestamp("2026-01-05 12:00", tz="UTC"), pd.Timestamp("2026-01-08", tz="UTC") - TICK)
+    assert whole_sessions("XNYS", week, [asked], daily=True).equals(week[1:])
+    assert whole_sessions("XNYS", week, [asked], daily=False).equals(week[1:2])
+    assert whole_sessions("XNYS", week, [], daily=True).empty

@@ -1,15 +1,19 @@
 """Data in and out of the lake."""
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
-from workbench.cli.options import ROWS, DeskCommand, pass_desk
+from workbench.cli.options import FAILED, ROWS, DeskCommand, pass_desk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import pandas as pd
 
     from workbench.desk import Desk
+    from workbench.desk.ingest_summary import IngestSummary
 
 SUMMARY_COLUMNS = {
     "symbol": ("Symbol", ""),
@@ -30,33 +34,74 @@ BAR_COLUMNS = {
 
 @click.command(cls=DeskCommand)
 @click.argument("provider")
-@click.argument("symbols", nargs=-1, required=True)
-@click.option("--start", help="First session, as 2013-01-02.")
-@click.option("--end", help="Last session.")
+@click.argument("symbols", nargs=-1)
+@click.option("--start", help="First day, as 2013-01-02, or instant.  [default: as the kind needs]")
+@click.option("--end", help="Last day or instant.  [default: now]")
 @click.option("--interval", default="1d", show_default=True, help="Interval of the bars.")
+@click.option(
+    "--kinds",
+    default="bars",
+    show_default=True,
+    help="What to fetch, by commas: bars, corporate_actions, quotes, trades, latest_quotes, option_chain, "
+    "news, earnings, rates, metrics.",
+)
+@click.option("--refresh", is_flag=True, help="Ask again for what is held; old values stay in the history.")
+@click.option("--fallback", help="Provider for what the first cannot give now; its rows say so.")
 @pass_desk
 def ingest(
-    desk: "Desk", provider: str, symbols: tuple[str, ...], start: str | None, end: str | None, interval: str
+    desk: "Desk",
+    provider: str,
+    symbols: tuple[str, ...],
+    start: str | None,
+    end: str | None,
+    interval: str,
+    kinds: str,
+    refresh: bool,
+    fallback: str | None,
 ) -> None:
-    """Fetch bars of SYMBOLS from PROVIDER (sample, files); `all` means every symbol it has.
+    """Fetch data of SYMBOLS from PROVIDER (sample, files, alpaca, ...); `all` means every symbol it has.
 
-    Example: workbench ingest sample AAPL IBM
+    Only what the desk lacks is asked for. Example: workbench ingest alpaca AAPL SPY --interval 1m
     """
-    from workbench.cli.show import progress_bar
-
-    with progress_bar() as progress:
-        task = progress.add_task("Ingesting", total=None)
+    with tracked("Ingesting") as on_progress:
         summary = desk.ingest(
             provider,
             "all" if symbols == ("all",) else list(symbols),
             start=start,
             end=end,
             interval=interval,
-            on_progress=lambda name, done, total: progress.update(
-                task, description=name, completed=done, total=total
-            ),
+            kinds=[kind.strip().replace("-", "_") for kind in kinds.split(",") if kind.strip()],
+            refresh=refresh,
+            fallback=fallback,
+            on_progress=on_progress,
         )
-    _show_summary(summary)
+    if not show_ingest(summary):
+        click.get_current_context().exit(FAILED)
+
+
+@contextmanager
+def tracked(title: str) -> "Iterator[Callable[[str, int, int], None]]":
+    """Show a progress bar while something is fetched, and hand out what moves it."""
+    from workbench.cli.show import progress_bar
+
+    with progress_bar() as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda name, done, total: progress.update(task, description=name, completed=done, total=total)
+
+
+def show_ingest(summary: "IngestSummary") -> bool:
+    """Show what an ingest did and what it was told; say whether all that was asked could be done."""
+    if summary.empty and summary.complete:
+        click.echo("The desk holds all of it already; nobody was asked.")
+        return True
+    if len(summary):
+        _show_summary(summary)
+    for line in summary.lines():
+        click.echo(line)
+    refused = int(summary["quarantined"].sum())
+    if refused:
+        click.echo(f"{refused:,} rows were refused; `workbench quarantine` says why.")
+    return summary.complete
 
 
 @click.command(cls=DeskCommand)

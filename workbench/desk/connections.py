@@ -283,7 +283,7 @@ def _required(vendor: Vendor) -> list[str]:
 
 
 def _what_to_do(vendor: Vendor, state: str) -> str:
-    if state in ("not_connected", "needs_login"):
+    if state in ("not_connected", "needs_login", "not_asked"):
         return f"workbench connect {vendor.name}"
     if state == "rate_limited":
         return "nothing: calls wait for it"

@@ -11,9 +11,9 @@ from workbench.channels import Channel
 from workbench.desk.bars import BarQuestions
 from workbench.desk.book_questions import BookQuestions
 from workbench.desk.clock import InstantLike
-from workbench.desk.data_questions import DataQuestions
 from workbench.desk.frames import DeskFrame, desk_frame
 from workbench.desk.health import DeskStatus, desk_status
+from workbench.desk.held import HeldQuestions
 from workbench.desk.live import LiveQuestions
 from workbench.desk.option_questions import OptionQuestions
 from workbench.desk.outbox import deliver_due, open_channels
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from workbench.desk.monitor import RuleCheck
 
 
-class Desk(DataQuestions, BarQuestions, BookQuestions, OptionQuestions, QualityQuestions, LiveQuestions):
+class Desk(HeldQuestions, BarQuestions, BookQuestions, OptionQuestions, QualityQuestions, LiveQuestions):
     """One desk, opened by `Desk.open`; safe to hold in many processes at once.
 
     Examples

@@ -153,6 +153,17 @@ def settled(
     return overlapping(spans, [Span(min([end, *(span.first for span in spans)]), end)]) if spans else []
 
 
+def whole_sessions(
+    calendar: str, days: pd.DatetimeIndex, spans: Iterable[Span], *, daily: bool
+) -> pd.DatetimeIndex:
+    """Return those of some sessions that lie wholly inside a range."""
+    begins, ends = _edges(calendar, days, daily=daily)
+    inside = np.zeros(len(days), dtype=bool)
+    for span in merged(spans):
+        inside |= (begins >= _number(span.first)) & (ends <= _number(span.last))
+    return days[inside]
+
+
 def missing_sessions(
     calendar: str, held: Iterable[pd.Timestamp], first: DateLike, last: DateLike
 ) -> pd.DatetimeIndex:

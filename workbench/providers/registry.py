@@ -42,8 +42,16 @@ _SERVICES = {
     "alpaca": _with_vendor("alpaca", "Alpaca"),
     "polygon": _with_vendor("polygon", "Polygon"),
     "tastytrade": _with_vendor("tastytrade", "Tastytrade"),
+    "ibkr": _with_vendor("ibkr", "Ibkr"),
     "zerodha": _with_vendor("zerodha", "Zerodha"),
     "benzinga": _alone("benzinga", "Benzinga"),
+    "newsapi": _alone("newsapi", "NewsApi"),
+    "rss": _alone("rss", "Rss"),
+    "reddit": _alone("reddit", "Reddit"),
+    "stocktwits": _alone("stocktwits", "Stocktwits"),
+    "alpha_vantage": _alone("alpha_vantage", "AlphaVantage"),
+    "finnhub": _alone("finnhub", "Finnhub"),
+    "fmp": _alone("fmp", "Fmp"),
 }
 SERVICE_NAMES = tuple(_SERVICES)
 PROVIDER_NAMES = ("sample", "files", *SERVICE_NAMES)
