@@ -70,8 +70,11 @@ def test_a_login_without_a_brokerage_session_gets_one_and_pushes_nobody_out(serv
 
 def test_a_session_that_another_program_holds_is_left_to_it(server):
     server.authenticated, server.competing = False, True
+    transport = Transport()
+    settings = IbkrSettings(gateway_url=f"{server.http_url}/v1/api", login_url=LOGIN)
     with pytest.raises(NeedsLoginError, match="holds it now; close that one first") as caught:
-        client(server).check()
+        IbkrClient(settings, None, transport).check()
+    assert transport.states.get("ibkr").state == "needs_login"
     assert LOGIN in str(caught.value)
     assert paths(server) == ["/iserver/auth/status"]
 

@@ -43,7 +43,6 @@ LARGEST_SNAPSHOT = 100
 _RATES: Mapping[str, Sequence[Rate]] = {
     "default": (Rate(9, 1.0),),
     "tickle": (Rate(1, 1.0),),
-    "history": (Rate(5, 1.0),),
 }
 _HISTORY_AT_ONCE = 5
 _CLOSED_OUT = timedelta(minutes=15)
@@ -109,6 +108,7 @@ class IbkrClient:
     ) -> None:
         self._settings = settings
         self._save = save
+        self._states = transport.states
         self._keys = dict(keys or {})
         self._ready_until = 0.0
         self._entering = threading.Lock()
@@ -125,7 +125,7 @@ class IbkrClient:
             read_error=self._read_error,
         )
 
-    def get(self, path: str, params: Sequence[tuple[str, Any]] = (), *, bucket: str = "default") -> Any:
+    def get(self, path: str, params: Sequence[tuple[str, Any]] = ()) -> Any:
         """Return the JSON under a path, once the brokerage session stands.
 
         Raises
@@ -135,18 +135,18 @@ class IbkrClient:
         """
         self.ready()
         try:
-            return self.http.get_json(path, params=list(params) or None, bucket=bucket)
+            return self.http.get_json(path, params=list(params) or None)
         except ServiceError as error:
             if not any(words in str(error).lower() for words in _NO_SESSION):
                 raise
             self._ready_until = 0.0
             self.ready()
-            return self.http.get_json(path, params=list(params) or None, bucket=bucket)
+            return self.http.get_json(path, params=list(params) or None)
 
     def history(self, params: Sequence[tuple[str, Any]]) -> Any:
         """Return one page of past bars; the gateway allows five such calls at a time."""
         with self._histories:
-            return self.get("/iserver/marketdata/history", params, bucket="history")
+            return self.get("/iserver/marketdata/history", params)
 
     def unsubscribe(self, conid: int) -> None:
         """Free the market data line of a contract; a line that is free already is fine."""
@@ -268,15 +268,21 @@ class IbkrClient:
 
     def _require_session(self, status: Mapping[str, Any]) -> None:
         if status.get("competing"):
-            raise self.login_needed(
+            raise self._noted(
                 f"{VENDOR.label} gives one session to a login, and another program (TWS, the mobile app or a "
                 "second gateway) holds it now; close that one first."
             )
         if not _holds(status):
             said = str(status.get("message") or status.get("fail") or "").strip()
-            raise self.login_needed(
+            raise self._noted(
                 f"Nobody is logged in to the gateway of {VENDOR.label}{f' ({said[:200]})' if said else ''}."
             )
+
+    def _noted(self, why: str) -> NeedsLoginError:
+        """Return the state of a session that is not there, and let every process of the desk know it."""
+        error = self.login_needed(why)
+        self._states.set(VENDOR.name, error.state, str(error))
+        return error
 
     def _read_error(self, answer: httpx.Response) -> ServiceError | None:
         status, said = answer.status_code, words_of(answer)
