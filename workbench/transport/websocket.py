@@ -1,5 +1,6 @@
 """Websockets to outside services: opened with time limits, errors in the desk's words."""
 
+import logging
 import random
 import ssl
 from collections.abc import Mapping
@@ -15,6 +16,9 @@ from workbench.errors import (
     SocketClosedError,
 )
 from workbench.redaction import redact
+
+# At its finest the library logs addresses and frames, and services take keys in both.
+logging.getLogger("websockets").setLevel(logging.INFO)
 
 
 class Socket:
