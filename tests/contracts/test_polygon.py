@@ -352,13 +352,14 @@ def test_a_contract_without_greeks_or_quote_is_there_and_lacks_them(server):
     put = chain.loc["AAPL  270115P00150000"]
     assert put[["bid", "ask", "vendor_delta", "vendor_implied_volatility"]].isna().all()
     assert put["last"] == 29.0
-    assert chain.loc["AAPL1 270115C00150000", "multiplier"] == 150
+    adjusted = chain.loc["AAPL1 270115C00150000"]
+    assert (adjusted["multiplier"], adjusted["flag"]) == (150, "adjusted")
 
 
 def test_delayed_quotes_say_so_in_words(server):
     for each in server.chains["AAPL"]:
         each["last_quote"]["timeframe"] = "DELAYED"
-    assert set(connect(server).option_chain("AAPL")["flag"]) == {"delayed"}
+    assert set(connect(server).option_chain("AAPL")["flag"]) == {"delayed", "adjusted, delayed"}
 
 
 def test_a_chain_of_an_index_keeps_its_two_roots_apart(server):
@@ -387,6 +388,13 @@ def test_lies_in_a_chain_are_set_aside(server):
     assert "shares_per_contract" in reasons
     assert "does not fit" in reasons
     assert "asked" in reasons
+
+
+def test_a_contract_that_also_delivers_something_else_is_told(server):
+    more = [{"type": "equity", "underlying": "VMW", "amount": 44}, {"type": "currency", "amount": 6.53}]
+    server.chains["AAPL"][0]["details"]["additional_underlyings"] = more
+    chain = connect(server).option_chain("AAPL").set_index("symbol")
+    assert chain.loc["AAPL  270115C00150000", "flag"] == "adjusted"
 
 
 def test_one_expiry_is_asked_for_by_its_date(server):

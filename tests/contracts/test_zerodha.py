@@ -1,6 +1,7 @@
 """Zerodha keeps the contracts of providers, of services over a network, and of live feeds."""
 
 import base64
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -498,6 +499,25 @@ def test_a_token_that_ends_while_streaming_needs_a_login(server):
         await feed.close()
 
     run(work())
+
+
+def test_the_ticker_s_address_with_its_token_is_in_no_log(server, caplog):
+    caplog.set_level(logging.DEBUG)
+
+    async def work():
+        feed = connect(server).stream(("quotes",))
+        await feed.open()
+        await feed.close()
+        server.bad.expired = True
+        with pytest.raises(NeedsLoginError) as caught:
+            await connect(server).stream(("quotes",)).open()
+        assert ACCESS_TOKEN not in str(caught.value)
+
+    run(work())
+    assert server.was_told(ACCESS_TOKEN)
+    # The server of this test logs what it hears; that is not ours.
+    ours = [record for record in caplog.records if "server" not in record.name]
+    assert not [record for record in ours if ACCESS_TOKEN in record.getMessage()]
 
 
 def test_the_documented_packet_reads_as_documented():

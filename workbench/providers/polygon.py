@@ -185,7 +185,7 @@ class PolygonProvider(NetworkProvider):
         for symbol in sorted(unanswered):
             self._require(symbol)
             self._set_aside(what, "the service gave no answer for this symbol", symbol=symbol)
-        return rows
+        return rows.drop_duplicates("symbol", keep="last", ignore_index=True)
 
     def option_chain(self, underlying: str, expiry: Day = None) -> pd.DataFrame:
         """Return the last quotes of all contracts in the columns of `schemas.OPTION_QUOTES`.
@@ -228,7 +228,8 @@ class PolygonProvider(NetworkProvider):
         if chain.empty and not seen:
             self._require(own)
         by = ["expiry", "strike", "right", "symbol"]
-        return chain.drop_duplicates(["symbol", "time"]).sort_values(by, ignore_index=True)
+        # A contract that is quoted anew while pages are read may come on two of them.
+        return chain.drop_duplicates("symbol", keep="last").sort_values(by, ignore_index=True)
 
     def corporate_actions(self, symbols: Sequence[str], start: Day = None, end: Day = None) -> pd.DataFrame:
         """Return splits and dividends (symbol, ex_date, kind, value), both dates included.

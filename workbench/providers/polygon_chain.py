@@ -38,6 +38,8 @@ _FIELDS = [
 ]
 _RIGHTS = {"call": "C", "put": "P"}
 DELAYED = "delayed"
+ADJUSTED = "adjusted"
+_USUAL_SHARES = (100, 100.0, "100")
 # Strikes go in steps of 0.001.
 _HALF_A_TICK = 0.0005
 
@@ -48,7 +50,8 @@ def chain_from_snapshots(
     """Translate snapshots of contracts.
 
     Greeks, volatility, quote and trade may be absent; then they are missing. `flag` says "delayed" where the
-    quote is one of a delayed plan. The vendor's volatility is a fraction, theta per day and vega per point;
+    quote is one of a delayed plan, and "adjusted" where a contract delivers something else than a hundred
+    shares of its underlying. The vendor's volatility is a fraction, theta per day and vega per point;
     it gives no rho.
 
     Parameters
@@ -95,11 +98,11 @@ def chain_from_snapshots(
         symbols=asked,
         first_line=first_line,
     )
-    late = {symbol for record in records if (symbol := _delayed(record)) is not None}
+    remarks = {_symbol(record): _remarks(record) for record in records if isinstance(record, Mapping)}
     good = answer.good
     flags = good["flag"].astype(object).where(good["flag"].notna(), None)
     told = [
-        ", ".join(filter(None, (flag, DELAYED))) if symbol in late else flag
+        ", ".join(filter(None, (flag, *remarks.get(symbol, ())))) or None
         for flag, symbol in zip(flags, good["symbol"], strict=True)
     ]
     return answer._replace(good=good.assign(flag=pd.array(told, dtype="str")))
@@ -176,9 +179,16 @@ def _symbol(record: Mapping[str, Any]) -> str | None:
     return our_symbol(ticker) if isinstance(ticker, str) else None
 
 
-def _delayed(record: Any) -> str | None:
-    if not isinstance(record, Mapping):
-        return None
+def _remarks(record: Mapping[str, Any]) -> list[str]:
+    """Return what to mind about a contract: terms that were adjusted, a quote that is late."""
+    details = record.get("details")
+    terms = details if isinstance(details, Mapping) else {}
+    symbol = _symbol(record) or ""
+    adjusted = (
+        terms.get("shares_per_contract", 100) not in _USUAL_SHARES
+        or bool(terms.get("additional_underlyings") or record.get("additional_underlyings"))
+        or symbol[:6].rstrip()[-1:].isdigit()
+    )
     parts = (record.get(name) for name in ("last_quote", "last_trade", "underlying_asset"))
-    frames = {part.get("timeframe") for part in parts if isinstance(part, Mapping)}
-    return _symbol(record) if "DELAYED" in frames else None
+    late = any(isinstance(part, Mapping) and part.get("timeframe") == "DELAYED" for part in parts)
+    return [ADJUSTED] * adjusted + [DELAYED] * late

@@ -1,8 +1,11 @@
 """Polygon, named Massive since October 2025: address, key, limits, pages and symbols."""
 
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
+
+from pydantic_core import to_json
 
 from workbench.errors import ServiceAnswerError, ServiceRefusedError
 from workbench.market.instruments import is_option_symbol, parse_occ_symbol, underlying_of_class
@@ -172,10 +175,11 @@ class PolygonClient:
         """
         answer = self.get(path, params)
         seen_addresses: set[str] = set()
-        seen_rows: set[int] = set()
+        seen_rows: set[bytes] = set()
         idle = 0
         while True:
-            content = hash(repr(answer.get("results")))
+            # Pages are large, and what they held is only compared.
+            content = sha256(to_json(answer.get("results"), fallback=str)).digest()
             new = bool(answer.get("results")) and content not in seen_rows
             seen_rows.add(content)
             idle = 0 if new else idle + 1

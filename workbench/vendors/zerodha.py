@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -224,8 +225,8 @@ class ZerodhaClient:
 
     def stream_address(self) -> str:
         """Return the address of the ticker; key and token are part of it and must not be shown."""
-        token = self.session.token()
-        return f"{self.settings.stream_url}?api_key={self.session.api_key}&access_token={token}"
+        fields = urlencode({"api_key": self.session.api_key, "access_token": self.session.token()})
+        return f"{self.settings.stream_url}{'&' if '?' in self.settings.stream_url else '?'}{fields}"
 
     def check(self) -> str:
         """Prove the login, and say what the account may read.

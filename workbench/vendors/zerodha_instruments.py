@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -161,6 +161,7 @@ def instruments_from_csv(text: str, *, service: str) -> Instruments:
             f"{service}'s list of instruments has no column {', '.join(missing)}; ask again later.",
             service=service,
         )
+    read = _reader(header)
     found: list[Instrument] = []
     unreadable: list[tuple[int, str, str]] = []
     for row in rows:
@@ -171,7 +172,7 @@ def instruments_from_csv(text: str, *, service: str) -> Instruments:
             unreadable.append((rows.line_num, reason, ",".join(row)[:300]))
             continue
         try:
-            found.append(_instrument(dict(zip(header, row, strict=True))))
+            found.append(read(row))
         except ValueError as error:
             unreadable.append((rows.line_num, str(error), ",".join(row)[:300]))
     if not found:
@@ -181,18 +182,36 @@ def instruments_from_csv(text: str, *, service: str) -> Instruments:
     return Instruments(found, unreadable)
 
 
-def _instrument(row: Mapping[str, str]) -> Instrument:
-    symbol, exchange = row["tradingsymbol"].strip(), row["exchange"].strip()
-    if not symbol or not exchange:
-        raise ValueError("`tradingsymbol` or `exchange` is missing")
-    expiry = row.get("expiry", "").strip()
-    return Instrument(
-        symbol=f"{exchange}:{symbol}",
-        token=int(row["instrument_token"]),
-        name=row.get("name", "").strip().strip('"'),
-        kind=row.get("instrument_type", "").strip(),
-        segment=row.get("segment", "").strip(),
-        expiry=date.fromisoformat(expiry[:10]) if expiry else None,
-        strike=float(row.get("strike") or 0),
-        lot=float(row.get("lot_size") or 1),
+def _reader(header: Sequence[str]) -> Callable[[Sequence[str]], Instrument]:
+    """Return what turns a line into an instrument; a hundred thousand lines come each morning."""
+    places = {name: place for place, name in enumerate(header)}
+    exchange_at, symbol_at, token_at = (
+        places[name] for name in ("exchange", "tradingsymbol", "instrument_token")
     )
+    absent = len(header)
+    name_at, kind_at, segment_at, expiry_at, strike_at, lot_at = (
+        places.get(name, absent)
+        for name in ("name", "instrument_type", "segment", "expiry", "strike", "lot_size")
+    )
+    expiries: dict[str, date | None] = {"": None}
+
+    def read(row: Sequence[str]) -> Instrument:
+        line = [*row, ""]
+        symbol, exchange = line[symbol_at].strip(), line[exchange_at].strip()
+        if not symbol or not exchange:
+            raise ValueError("`tradingsymbol` or `exchange` is missing")
+        expiry = line[expiry_at].strip()[:10]
+        if expiry not in expiries:
+            expiries[expiry] = date.fromisoformat(expiry)
+        return Instrument(
+            symbol=f"{exchange}:{symbol}",
+            token=int(line[token_at]),
+            name=line[name_at].strip().strip('"'),
+            kind=line[kind_at].strip(),
+            segment=line[segment_at].strip(),
+            expiry=expiries[expiry],
+            strike=float(line[strike_at] or 0),
+            lot=float(line[lot_at] or 1),
+        )
+
+    return read
