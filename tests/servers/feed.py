@@ -159,7 +159,9 @@ class PlainFeed:
                 answer = await self._asked({"do": what, kind: names[start : start + LARGEST_CHUNK]})
                 refused += answer.get("symbols", [])
         if refused:
-            raise ServiceRefusedError(f"The plain feed has no {', '.join(refused)}.", service=self.label)
+            raise ServiceRefusedError(
+                f"The plain feed has no {', '.join(dict.fromkeys(refused))}.", service=self.label
+            )
 
     async def _asked(self, message: dict[str, Any]) -> dict[str, Any]:
         """Send a message and wait for its answer; events that come before it are kept."""

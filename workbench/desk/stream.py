@@ -190,7 +190,7 @@ class _Line:
         service, label = self.runner.service, self.runner.label
         return [
             Gap(
-                service, label, symbol, first / 1e9, last / 1e9,
+                service, label, symbol, first // 1000 / 1e6, (last // 1000 + 1) / 1e6,
                 f"the lake was too slow: {count:,} events found no room",
             )
             for symbol, (first, last, count) in sorted(spans.items())

@@ -32,11 +32,13 @@ _PRICES = {
 _NEEDED = {"quotes": (), "trades": ("price",), "bars": ("open", "high", "low", "close")}
 _LAKE = {"quotes": "quotes", "trades": "trades", "bars": "intraday_bars"}
 
+_NUMBER_TYPES = frozenset({float, int, type(None)})
+
 Mask = npt.NDArray[np.bool_]
 Bad = tuple[str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Events:
     """Sound events of one kind, in the order in which they came.
 
@@ -180,11 +182,8 @@ def _columns(
 
 
 def _numbers(values: Sequence[Any]) -> npt.NDArray[np.float64]:
-    found = np.array(values)
-    if found.dtype.kind in "fiu":
-        return found.astype(np.float64, copy=False)
-    # A text that reads as a number is still a text, and no price.
-    if not all(value is None or type(value) in (float, int) for value in values):
+    # A text that reads as a number is still a text, and a truth is no price.
+    if not set(map(type, values)) <= _NUMBER_TYPES:
         raise TypeError
     return np.array(values, dtype=np.float64)
 

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Any
 
 from workbench.desk.logs import get_logger
@@ -28,6 +29,10 @@ SLOW_WAITS = (30.0, 60.0, 120.0, 300.0)
 LONGEST_WAIT = 30.0
 DOWN_AFTER = 300.0
 """Seconds after which a connection that does not come back is told to people."""
+SLACK_SECONDS = 1.0
+"""Events of one instant come in any order: so far behind the newest, all have come."""
+LONGEST_DELAY = 1_200.0
+"""No service delays its feed by more; assumed while a feed's own delay is not known."""
 _YIELD_SECONDS = 0.005
 _WATCH_SECONDS = 0.1
 _STEADY_SECONDS = 10.0
@@ -92,6 +97,8 @@ class FeedRunner:
         self._stopping = asyncio.Event()
         self._asked: set[str] = set()
         self._began = time.time()
+        self._newest = 0.0
+        self._subscribed_at = 0.0
         self._delays: deque[tuple[float, float]] = deque()
         self._told: set[str] = set()
         self._log = get_logger("stream", service=self.service)
@@ -107,25 +114,26 @@ class FeedRunner:
         self.symbols = set(symbols)
         self.path.wanted = self.symbols
 
-    def take(self) -> tuple[Passed | None, float | None]:
+    def take(self) -> tuple[Passed | None, float]:
         """Validate what came; return it with the instant up to which everything that came is in it."""
-        until = self.until
         if not self._pending:
-            return None, until
+            return None, self.until
         batches = list(self._pending)
         self._pending.clear()
         self.pending_events = 0
         passed = self.path.pass_through(batches)
         self._note_delay(passed)
-        return passed, until
+        return passed, self.until
 
     @property
-    def until(self) -> float | None:
+    def until(self) -> float:
         """Everything that happened before it, by the exchange's clock, has been received."""
-        if not self.last_message:
-            return None
-        delay = min((delay for _, delay in self._delays), default=0.0)
-        return self.last_message - delay
+        delay = self._usual_delay()
+        known = [self._newest, self._subscribed_at - delay]
+        if self.last_heartbeat >= self.last_message:
+            # Nothing new, and the service says that it is there: so far it had nothing to tell.
+            known.append(self.last_heartbeat - delay)
+        return max(max(known) - SLACK_SECONDS, self._began)
 
     async def run(self) -> None:
         """Keep the feed open until stopped."""
@@ -163,7 +171,7 @@ class FeedRunner:
             await self._follow_wanted(feed)
             was_live = True
             # From here on whatever happens is told to us.
-            self.last_message = time.time()
+            self.last_message = self._subscribed_at = time.time()
             self._regained()
             self._set(LIVE, self.refused)
             await self._receive(feed)
@@ -198,10 +206,8 @@ class FeedRunner:
                     return
                 silent = time.time() - max(self.last_message, self.last_heartbeat, heard)
                 if silent > self.heartbeat_timeout:
-                    raise _SilentError(
-                        f"no heartbeat for {silent:.0f} s; the limit of {self.label} is "
-                        f"{self.heartbeat_timeout:g} s"
-                    )
+                    limit = f"where the limit of {self.label} is {self.heartbeat_timeout:g} s"
+                    raise _SilentError(f"no heartbeat for {silent:.1f} s, {limit}")
                 if self._asked != self.symbols:
                     # A feed may read its answers from the same socket: not while another reads there.
                     await _cancelled(reading)
@@ -262,7 +268,7 @@ class FeedRunner:
     def _lost(self, reason: str) -> None:
         """Mark that nothing comes any more, from the last that did."""
         held = {gap.symbol for gap in self.open_gaps}
-        start = self.until if self.until is not None else self._began
+        start = self.until
         begun = [
             Gap(self.service, self.label, symbol, start, None, reason or "the connection ended")
             for symbol in sorted(self.symbols - held)
@@ -290,14 +296,19 @@ class FeedRunner:
         newest = max((int(events.times.max()) for events in passed.events), default=0)
         if not newest:
             return
+        received = max(events.received_at for events in passed.events)
+        self._newest = max(self._newest, min(newest / 1e9, received))
+        self.lag = max(received - newest / 1e9, 0.0)
+        if self.lag > LONGEST_DELAY:
+            return  # the last quote of a quiet contract, told once to a new subscriber
         now = time.monotonic()
-        self.lag = max(max(events.received_at for events in passed.events) - newest / 1e9, 0.0)
         if not self._delays or now - self._delays[-1][0] > 1.0:
             self._delays.append((now, self.lag))
-        elif self.lag < self._delays[-1][1]:
-            self._delays[-1] = (self._delays[-1][0], self.lag)
         while len(self._delays) > 1 and now - self._delays[0][0] > _DELAY_WINDOW:
             self._delays.popleft()
+
+    def _usual_delay(self) -> float:
+        return median(delay for _, delay in self._delays) if self._delays else LONGEST_DELAY
 
     # -- states --------------------------------------------------------------------------------------------
 

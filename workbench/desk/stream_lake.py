@@ -30,7 +30,7 @@ LONGEST_TEXT = 500
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 15.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Chunk:
     """Things that came together, in their order; `until` is the instant up to which they are everything."""
 
@@ -262,8 +262,7 @@ class LakeQueue:
         for table, rows in _by_table(chunk.events).items():
             self._lake.write(table, rows, source=self._source)
         if chunk.bad or chunk.counted:
-            frame = _bad_frame(chunk, self._source)
-            self._lake.write("quarantine", frame, source=self._source)
+            self._lake.write("quarantine", _bad_frame(chunk), source=f"{self._source}, live")
         if chunk.gaps:
             self._lake.write("feed_gaps", gap_frame(chunk.gaps), source=self._source)
             self._on_gaps(chunk.gaps)
@@ -306,19 +305,13 @@ def _load(path: Path) -> pa.Table:
         return pa.ipc.open_file(source).read_all()
 
 
-def _bad_frame(chunk: _Chunk, source: str) -> pd.DataFrame:
+def _bad_frame(chunk: _Chunk) -> pd.DataFrame:
     rows: list[dict[str, Any]] = [
-        {
-            "table": kind,
-            "source": f"{source}, live",
-            "line": line,
-            "reason": reason,
-            "text": text[:LONGEST_TEXT],
-        }
+        {"table": kind, "line": line, "reason": reason, "text": text[:LONGEST_TEXT]}
         for line, kind, (_, reason, text) in chunk.bad
     ]
     after = max((line for line, _, _ in chunk.bad), default=int(time.time() * 1e6)) + 1
     for kind, count in chunk.counted.items():
         reason = f"{count:,} more rows of the same seconds, counted and not kept"
-        rows.append({"table": kind, "source": f"{source}, live", "line": after, "reason": reason, "text": ""})
+        rows.append({"table": kind, "line": after, "reason": reason, "text": ""})
     return pd.DataFrame(rows)
