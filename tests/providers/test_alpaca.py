@@ -85,6 +85,12 @@ def test_shares_and_options_in_one_question_take_two_paths(server, provider_of):
     assert "feed" not in options
 
 
+def test_a_share_class_is_one_share_however_it_is_written(provider_of):
+    for text in ("BRK/B", "BRK B", "BRK.B"):
+        bars = provider_of().bars([text], "2022-02-01", "2022-02-01")
+        assert bars["symbol"].tolist() == ["BRK.B"]
+
+
 def test_many_symbols_are_asked_for_in_hundreds(server, provider_of):
     names = [f"S{number:03d}" for number in range(250)]
     server.bars["1Day"] = {name: [bar("2022-02-01", 10.0)] for name in names}

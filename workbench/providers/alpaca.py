@@ -323,7 +323,8 @@ class AlpacaProvider(NetworkProvider):
         finish: Callable[[pd.DataFrame], pd.DataFrame],
     ) -> pd.DataFrame:
         """Read all pages into rows, and make sure that symbols without any exist."""
-        asked = {our_symbol(symbol) for symbol in symbols}
+        # Through both translations: BRK/B and BRK.B are one share.
+        asked = {our_symbol(their_symbol(symbol)) for symbol in symbols}
 
         def kept(page: Mapping[str, Any], number: int) -> pd.DataFrame:
             if not isinstance(page, Mapping):
@@ -417,7 +418,7 @@ def _items(page: Mapping[str, Any]) -> list[Any]:
 
 def _about(answer: Answer, wanted: Sequence[str]) -> Answer:
     """Set news aside that names none of the symbols that were asked for."""
-    asked = set(map(our_symbol, wanted))
+    asked = {our_symbol(their_symbol(symbol)) for symbol in wanted}
     named = answer.good["symbols"].map(
         lambda text: isinstance(text, str) and bool(asked & set(text.split(",")))
     )

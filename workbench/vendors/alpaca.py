@@ -104,6 +104,11 @@ class AlpacaClient:
             secrets=secrets, rates={"trading": [_TRADING]}, read_error=_read_error,
         )  # fmt: skip
 
+    def close(self) -> None:
+        """Close the connections; closing twice does nothing."""
+        self._data.close()
+        self._trading.close()
+
     def keys(self) -> Keys:
         """Return the keys.
 
