@@ -486,7 +486,6 @@ def test_a_value_that_is_no_number_costs_its_message_and_nothing_else(server):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ({"authenticated": False}, "is over. Log in on"),
         ({"authenticated": True, "competing": True}, "Another program took the session"),
     ],
 )
@@ -495,6 +494,24 @@ def test_a_session_that_ends_in_mid_stream_is_a_state_with_the_page_to_log_in_on
         server.say(json.dumps({"topic": "sts", "args": args}))
         with pytest.raises(NeedsLoginError, match=words):
             await next_batches(feed)
+
+    streamed(server, work)
+
+
+def test_a_session_that_ends_at_night_comes_back_when_the_feed_is_opened_again(server):
+    async def work(feed):
+        server.authenticated = False
+        server.say(json.dumps({"topic": "sts", "args": {"authenticated": False}}))
+        with pytest.raises(SocketClosedError, match="once a day"):
+            await next_batches(feed)
+        await feed.open()
+        assert len(server.calls("/ssodh/init")) == 1
+        server.authenticated = server.opens_session = False
+        server.say(json.dumps({"topic": "sts", "args": {"authenticated": False}}))
+        with pytest.raises(SocketClosedError):
+            await next_batches(feed)
+        with pytest.raises(NeedsLoginError, match="Log in on"):
+            await feed.open()
 
     streamed(server, work)
 

@@ -31,7 +31,7 @@ from workbench.providers.ibkr_answers import (
     availability_of,
     bars_from_history,
     chain_from_snapshot,
-    conid_of,
+    entry_id,
     price_of,
     quotes_from_snapshot,
 )
@@ -259,7 +259,7 @@ class IbkrProvider(NetworkProvider):
                     service=self.label,
                 )
             for entry in answer:
-                conid = conid_of(entry.get("conid")) if isinstance(entry, Mapping) else None
+                conid = entry_id(entry) if isinstance(entry, Mapping) else None
                 if conid in found:
                     found[conid].update(entry)
                 elif attempt == 0:

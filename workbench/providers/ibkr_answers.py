@@ -182,7 +182,7 @@ def quote_record(
     entry: Mapping[str, Any], known: Mapping[int, tuple[str, Kind]], *, fetched_at: pd.Timestamp
 ) -> dict[str, Any]:
     """Return one entry with our names; what is no number stays as it came, for the rules to refuse."""
-    conid = conid_of(entry.get("conid"))
+    conid = entry_id(entry)
     symbol, kind = known.get(conid or -1, (str(entry.get(SYMBOL) or entry.get("conid") or ""), "STK"))
     record: dict[str, Any] = {"symbol": symbol, "time": _time_of(entry, fetched_at)}
     for side, price, size in (("bid", BID, BID_SIZE), ("ask", ASK, ASK_SIZE)):
@@ -293,7 +293,7 @@ def underlyings_of_search(answer: Any, symbol: str) -> list[Underlying]:
     """Return the shares and indices of a search that have exactly a symbol, American ones first."""
     found: list[tuple[int, Underlying]] = []
     for place, item in enumerate(_mappings(answer)):
-        text, conid = item.get("symbol"), conid_of(item.get("conid"))
+        text, conid = item.get("symbol"), positive_whole(item.get("conid"))
         if not isinstance(text, str) or conid is None or _plain_name(text) != _plain_name(symbol):
             continue
         sections = {str(each.get("secType")): each for each in _mappings(item.get("sections"))}
@@ -321,7 +321,7 @@ def shares_of_answer(answer: Any, symbols: Collection[str]) -> dict[str, int]:
             if listing.get("assetClass") not in (None, "STK"):
                 continue
             for contract in _mappings(listing.get("contracts")):
-                conid = conid_of(contract.get("conid"))
+                conid = positive_whole(contract.get("conid"))
                 if conid is not None and contract.get("isUS") is True:
                     found.setdefault(symbol, conid)
     return found
@@ -343,7 +343,7 @@ def options_of_info(
     bad: list[tuple[str, str, str]] = []
     for item in _mappings(answer):
         text = str(dict(item))[:300]
-        conid, root = conid_of(item.get("conid")), str(item.get("tradingClass") or "").strip().upper()
+        conid, root = positive_whole(item.get("conid")), str(item.get("tradingClass") or "").strip().upper()
         expiry = pd.to_datetime(str(item.get("maturityDate") or ""), format="%Y%m%d", errors="coerce")
         told, side = _plain(item.get("strike")), str(item.get("right") or "")[:1].upper()
         if not isinstance(told, float) or abs(told - strike) > 1e-6 or side != right:
@@ -370,8 +370,14 @@ def options_of_info(
     return found, bad
 
 
-def conid_of(value: Any) -> int | None:
-    """Return a contract id, which the gateway writes as number or text; None where it is none."""
+def entry_id(entry: Mapping[str, Any]) -> int | None:
+    """Return the contract id of an entry, from ``conid`` or from a ``conidEx`` such as ``265598@SMART``."""
+    found = positive_whole(entry.get("conid"))
+    return found if found is not None else positive_whole(str(entry.get("conidEx") or "").partition("@")[0])
+
+
+def positive_whole(value: Any) -> int | None:
+    """Return a whole number above zero, which the gateway writes as number or text; else None."""
     try:
         found = int(value)
     except (TypeError, ValueError):
@@ -379,11 +385,15 @@ def conid_of(value: Any) -> int | None:
     return found if found > 0 and not isinstance(value, bool) else None
 
 
+def milliseconds_of(value: Any) -> int | None:
+    """Return milliseconds since 1970, written as number or text; None where it is no instant of our times."""
+    found = positive_whole(value)
+    return found if found is not None and 10**11 < found < 10**13 else None
+
+
 def _time_of(entry: Mapping[str, Any], fetched_at: pd.Timestamp) -> str:
-    stamp = entry.get("_updated")
-    at = fetched_at
-    if isinstance(stamp, int | float) and not isinstance(stamp, bool) and 10**11 < stamp < 10**13:
-        at = pd.Timestamp(datetime.fromtimestamp(stamp / 1000, UTC))
+    stamp = milliseconds_of(entry.get("_updated"))
+    at = fetched_at if stamp is None else pd.Timestamp(datetime.fromtimestamp(stamp / 1000, UTC))
     late = str(entry.get(AVAILABILITY) or "")[:1] in ("D", "Y")
     return (at - _DELAY if late else at).isoformat()
 

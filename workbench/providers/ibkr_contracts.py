@@ -15,8 +15,8 @@ from workbench.providers.ibkr_answers import (
     Kind,
     ListedOption,
     Underlying,
-    conid_of,
     options_of_info,
+    positive_whole,
     shares_of_answer,
     underlyings_of_search,
 )
@@ -48,7 +48,7 @@ class ContractBook:
         if not self._listed:
             for exchange in EXCHANGES:
                 for item in self._list_of("/trsrv/all-conids", [("exchange", exchange)]):
-                    ticker, conid = item.get("ticker"), conid_of(item.get("conid"))
+                    ticker, conid = item.get("ticker"), positive_whole(item.get("conid"))
                     if isinstance(ticker, str) and ticker.strip() and conid is not None:
                         self._listed.setdefault(our_symbol(ticker), conid)
         return sorted(self._listed)

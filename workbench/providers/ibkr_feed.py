@@ -25,8 +25,9 @@ from workbench.providers.ibkr_answers import (
     LAST_SIZE,
     Kind,
     Marked,
-    conid_of,
+    milliseconds_of,
     number_of,
+    positive_whole,
     price_of,
     size_of,
 )
@@ -196,7 +197,7 @@ class IbkrFeed:
             return
         topic = str(message.get("topic") or "")
         if topic == "sts":
-            self._require_session(message.get("args"))
+            self._require_session(message.get("args"), streaming=True)
         elif topic.startswith("smd"):
             self._take_changes(topic, message, quotes, trades)
         elif topic in _QUIET_TOPICS or message.get("message") == "waiting for session":
@@ -208,7 +209,7 @@ class IbkrFeed:
             quotes.bad.append(("", f"a message of the unknown topic {topic!r}", _excerpt(message)))
 
     def _take_changes(self, topic: str, message: dict[str, Any], quotes: Batch, trades: Batch) -> None:
-        conid = conid_of(message.get("conid") or topic.partition("+")[2])
+        conid = positive_whole(message.get("conid") or topic.partition("+")[2])
         if conid is None or conid not in self._known:
             quotes.bad.append(("", "nobody asked for this contract", _excerpt(message)))
             return
@@ -236,11 +237,8 @@ class IbkrFeed:
         held.update(changed)
 
     def _time_of(self, message: Mapping[str, Any], fields: Mapping[str, Any]) -> int:
-        stamp = message.get("_updated")
-        if isinstance(stamp, int | float) and not isinstance(stamp, bool) and 10**11 < stamp < 10**13:
-            time_ns = int(stamp) * 10**6
-        else:
-            time_ns = int(self._clock() * 1e9)
+        stamp = milliseconds_of(message.get("_updated"))
+        time_ns = int(self._clock() * 1e9) if stamp is None else stamp * 10**6
         return time_ns - _DELAY_NS if str(fields.get(AVAILABILITY) or "")[:1] in ("D", "Y") else time_ns
 
     async def _ask_for(self, conid: int) -> None:
@@ -277,7 +275,7 @@ class IbkrFeed:
             f"The gateway of {VENDOR.label} waits for its brokerage session and none came."
         )
 
-    def _require_session(self, said: Any) -> None:
+    def _require_session(self, said: Any, *, streaming: bool = False) -> None:
         if not isinstance(said, Mapping):
             return
         if said.get("competing") is True:
@@ -285,6 +283,13 @@ class IbkrFeed:
                 f"Another program took the session of {VENDOR.label}; close it there first."
             )
         if said.get("authenticated") is False:
+            self._client.session_lost()
+            if streaming:
+                # Opening again brings the session back where the login stands, as after each night.
+                raise SocketClosedError(
+                    f"The session of {VENDOR.label} ended, as it does once a day; it is opened again.",
+                    service=VENDOR.label,
+                )
             raise self._client.login_needed(f"The session of {VENDOR.label} is over.")
 
     async def _keep_alive(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from workbench.errors import ServiceAnswerError, ServiceRefusedError
+from workbench.providers.ibkr_answers import positive_whole
 from workbench.providers.periods import Period
 from workbench.vendors.ibkr import VENDOR
 
@@ -138,7 +139,7 @@ def _page_of(ask: Callable[[Params], Any], params: Params) -> dict[str, Any]:
 def _times_of(answer: Mapping[str, Any]) -> list[pd.Timestamp]:
     found = []
     for bar in answer["data"]:
-        stamp = bar.get("t") if isinstance(bar, Mapping) else None
-        if isinstance(stamp, int | float) and not isinstance(stamp, bool) and 0 < stamp < 10**13:
-            found.append(pd.Timestamp(int(stamp), unit="ms", tz="UTC"))
+        stamp = positive_whole(bar.get("t")) if isinstance(bar, Mapping) else None
+        if stamp is not None and stamp < 10**13:
+            found.append(pd.Timestamp(stamp, unit="ms", tz="UTC"))
     return found

@@ -352,7 +352,7 @@ class TastytradeProvider(NetworkProvider):
         """Yield REST quotes, so many symbols a call as the service takes."""
         for part in parts(list(symbols), LONGEST_QUERY):
             params = [(_TYPES[_type_of(symbol)], their_symbol(symbol)) for symbol in part]
-            yield self._client.items("/market-data/by-type", params)
+            yield self._names.items("/market-data/by-type", params)
 
     def _metrics_of(self, symbols: Sequence[str]) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}

@@ -4,6 +4,7 @@ Candles come newest first between the flags of a snapshot; Greeks come once when
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -163,14 +164,16 @@ async def ask_greeks(
                 {"type": kind, "symbol": symbol} for symbol in part for kind in ("Greeks", "Summary")
             )
             waiting = {(kind, symbol) for symbol in part for kind in ("Greeks", "Summary")}
-            try:
+            heard, left = time.monotonic(), len(waiting)
+            with contextlib.suppress(TimeoutError):  # the silent ones have none
                 while waiting:
-                    async with asyncio.timeout(patience):
+                    # Those that were told already go on; only a new one counts as an answer.
+                    async with asyncio.timeout(patience - (time.monotonic() - heard)):
                         events, wrong = await link.receive()
                     bad.extend(wrong)
                     _take_greeks(events, found, waiting)
-            except TimeoutError:
-                pass  # the silent ones have none
+                    if len(waiting) < left:
+                        heard, left = time.monotonic(), len(waiting)
             await link.unsubscribe([(kind, symbol) for symbol in part for kind in ("Greeks", "Summary")])
     finally:
         await link.close()
@@ -186,14 +189,16 @@ async def _receive_candles(
             events, bad = await link.receive()
         answer.bad.extend(bad)
         for found in events:
-            heard = time.monotonic()
             for event in records_of(found):
                 symbol = event.get("eventSymbol")
                 base = symbol.partition("{")[0] if isinstance(symbol, str) else ""
-                if found.kind == "Candle" and base in answer.candles:
-                    answer.candles[base].take(event)
-                else:
+                candles = answer.candles.get(base) if found.kind == "Candle" else None
+                if candles is None:
                     answer.strangers.append(event)
+                    continue
+                if not candles.finished:
+                    heard = time.monotonic()  # the bar of this moment of another symbol goes on and on
+                candles.take(event)
 
 
 def records_of(events: Events) -> list[dict[str, Any]]:

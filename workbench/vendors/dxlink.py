@@ -240,7 +240,8 @@ class DXLink:
         elif kind == "CHANNEL_CLOSED" and ours:
             await self._new_channel()
         elif (kind == "AUTH_STATE" and message.get("state") != "AUTHORIZED") or _unauthorized(message):
-            await self._renew_token()
+            # Whoever waits here may stop waiting; the token is renewed all the same.
+            await asyncio.shield(self._renew_token())
         elif kind == "AUTH_STATE" and not self._authorized:
             self._authorized = True
             await self._new_channel()

@@ -139,7 +139,7 @@ class IbkrClient:
         except ServiceError as error:
             if not any(words in str(error).lower() for words in _NO_SESSION):
                 raise
-            self._ready_until = 0.0
+            self.session_lost()
             self.ready()
             return self.http.get_json(path, params=list(params) or None)
 
@@ -180,8 +180,12 @@ class IbkrClient:
                 ) from None
             self._ready_until = time.monotonic() + _SESSION_SECONDS
 
+    def session_lost(self) -> None:
+        """Note that the brokerage session is gone, so that the next call asks for it again."""
+        self._ready_until = 0.0
+
     def tickle(self) -> str:
-        """Keep the session alive, and return its id.
+        """Keep the session alive, opening it again where only the login stands, and return its id.
 
         Raises
         ------
@@ -191,8 +195,9 @@ class IbkrClient:
         answer = _mapping(self.http.post_json("/tickle", {}, bucket="tickle", safe=True))
         session = answer.get("session")
         status = _mapping(_mapping(answer.get("iserver")).get("authStatus"))
-        if status:
-            self._require_session(status)
+        if status and not _holds(status):
+            self.session_lost()
+            self.ready()
         if not isinstance(session, str) or not session:
             raise ServiceAnswerError(
                 f"{VENDOR.label}'s gateway gave no session; log in again on {self._settings.login_url}.",
