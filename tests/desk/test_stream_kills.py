@@ -6,17 +6,14 @@ import sys
 import threading
 import time
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from tests.servers.feed import PlainServer
-from workbench import Desk
-from workbench.desk.live import live_feeds, live_quotes
 from workbench.desk.stream import stream_holder
-from workbench.settings import load_settings, write_settings
+from workbench.settings import write_settings
 from workbench.store import Lake, Ledger
 from workbench.store.live import LIVE_FILE, LiveTable
 
