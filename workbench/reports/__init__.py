@@ -3,6 +3,7 @@
 from workbench.reports.data_quality import data_quality_report
 from workbench.reports.data_report import DataReport, Section, render_data_report, write_data_report
 from workbench.reports.html import render_morning_risk
+from workbench.reports.ingest_daily import ingest_daily_report
 from workbench.reports.morning_risk import MorningRisk, write_morning_risk
 from workbench.reports.pdf import can_print, print_pdf
 from workbench.reports.publish import publish_folder, write_index
@@ -15,6 +16,7 @@ __all__ = [
     "Sheet",
     "can_print",
     "data_quality_report",
+    "ingest_daily_report",
     "print_pdf",
     "publish_folder",
     "render_data_report",
