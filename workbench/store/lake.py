@@ -9,14 +9,14 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from workbench.errors import DeskHomeError, DeskVersionError, PermissionDeniedError
+from workbench.errors import ArgumentError, DeskHomeError, DeskVersionError, PermissionDeniedError
 from workbench.store.connection import connect
 from workbench.store.failures import translate
 from workbench.store.incoming import prepare
 from workbench.store.lake_reader import LakeReader
 from workbench.store.layout import FORMAT, found_format, make_current
-from workbench.store.maintenance import compact_lake, expire_lake
-from workbench.store.tables import table_spec
+from workbench.store.maintenance import compact_lake, expire_lake, forget_rows
+from workbench.store.tables import TABLES, table_spec
 from workbench.store.writing import write_rows
 
 __all__ = ["Lake", "open_as_it_is"]
@@ -160,6 +160,39 @@ class Lake(LakeReader):
         """
         self._refuse_if_read_only()
         return compact_lake(self._folder / "data", self._with_lock, self._marks.changing)
+
+    def forget(self, table: str, *, before: datetime) -> int:
+        """Forget the rows of a table of ticks that are dated before an instant, for good.
+
+        Their corrections go with them, so a read with `known_at` does not find them either: this is the
+        one thing that destroys. Readers go on, and see the table before or after. The bytes leave the disk
+        when the snapshots from before are forgotten too and their files are out of use, see `expire`.
+
+        Parameters
+        ----------
+        table : str
+            ``"quotes"`` or ``"trades"``.
+        before : datetime
+            With a time zone; a row of that very instant stays.
+
+        Returns
+        -------
+        int
+            Rows of the table that were forgotten, those of its history not counted.
+
+        Raises
+        ------
+        ArgumentError
+            If the table is none of ticks, or `before` has no time zone.
+        """
+        self._refuse_if_read_only()
+        spec = table_spec(table)
+        if not spec.fades:
+            kept = ", ".join(each.name for each in TABLES.values() if each.fades)
+            raise ArgumentError(f"The rows of {table} are kept for good; only those of {kept} are forgotten.")
+        if before.tzinfo is None:
+            raise ArgumentError(f"`before` is {before}, without a time zone; give one, as in UTC.")
+        return forget_rows(self._folder / "data", self._with_lock, spec, before, self._marks.changing)
 
     def expire(self, older_than: datetime, *, files_older_than: datetime | None = None) -> int:
         """Forget snapshots made before `older_than`, and remove files that none needs.

@@ -10,10 +10,11 @@ from typing import Protocol, TypeVar
 import duckdb
 import pandas as pd
 
-from workbench.store.durable import files_below, sync_files
-from workbench.store.tables import TABLES
+from workbench.store.connection import quote_name
+from workbench.store.durable import discard_files, files_below, sync_files
+from workbench.store.tables import TABLES, TableSpec
 
-__all__ = ["WithLock", "compact_lake", "expire_lake"]
+__all__ = ["WithLock", "compact_lake", "expire_lake", "forget_rows"]
 
 Result = TypeVar("Result")
 # A file with more than this part of its rows deleted is written again without them.
@@ -73,6 +74,42 @@ def expire_lake(with_lock: WithLock, older_than: datetime, files_older_than: dat
         return len(forgotten)
 
     return with_lock("forgetting old snapshots", forget)
+
+
+def forget_rows(
+    data: Path,
+    with_lock: WithLock,
+    spec: TableSpec,
+    before: datetime,
+    changing: Callable[[Sequence[str]], AbstractContextManager[None]],
+) -> int:
+    """Delete the rows of a table, and those of its history, that are dated before an instant."""
+    condition = f"{quote_name(spec.time or '')} < $before"
+    values = {"before": before.astimezone(UTC).replace(tzinfo=None)}
+
+    def delete(cursor: duckdb.DuckDBPyConnection) -> int:
+        folders = (data / "main" / spec.name, data / "main" / spec.history)
+        held = files_below(*folders)
+        cursor.execute("BEGIN")
+        try:
+            counts = []
+            for name in (spec.name, spec.history):
+                done = cursor.execute(f"DELETE FROM lake.{name} WHERE {condition}", values).fetchone()
+                counts.append(int(done[0]) if done else 0)
+            if not any(counts):
+                cursor.execute("ROLLBACK")
+                return 0
+            sync_files(files_below(*folders) - held, data)
+        except BaseException:
+            with suppress(duckdb.Error):
+                cursor.execute("ROLLBACK")
+            discard_files(files_below(*folders) - held)
+            raise
+        with changing([spec.name]):
+            cursor.execute("COMMIT")
+        return counts[0]
+
+    return with_lock(f"forgetting old rows of {spec.name}", delete)
 
 
 def _compact_step(

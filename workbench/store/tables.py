@@ -36,6 +36,8 @@ class TableSpec:
         Whether that column holds several symbols, as in "AAPL,MSFT".
     optional : tuple of str
         Columns that not every source has: a missing value there says nothing, so it corrects nothing.
+    fades : bool
+        Whether old rows may be forgotten for good: true of ticks, which are too many to keep.
     """
 
     name: str
@@ -47,6 +49,7 @@ class TableSpec:
     group: str = "symbol"
     group_is_list: bool = False
     optional: tuple[str, ...] = ()
+    fades: bool = False
 
     @property
     def history(self) -> str:
@@ -172,6 +175,7 @@ _SPECS = (
         key=("symbol", "time", "sequence", "source"),
         time="time",
         partition=("year", "month", "day"),
+        fades=True,
     ),
     TableSpec(
         name="trades",
@@ -189,6 +193,7 @@ _SPECS = (
         key=("symbol", "time", "trade_id", "source"),
         time="time",
         partition=("year", "month", "day"),
+        fades=True,
     ),
     TableSpec(
         name="news",
