@@ -1,4 +1,4 @@
-"""Quotes, trades, news, earnings, rates, metrics and gaps: one row a key, each version kept, old ticks not."""
+"""Quotes, trades, news, earnings, rates, metrics and gaps: one row a key, versions kept, old ticks not."""
 
 import json
 import subprocess
