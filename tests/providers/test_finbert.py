@@ -43,7 +43,7 @@ def test_labels_of_another_trade_are_refused():
 
 @pytest.mark.parametrize("order", [["positive", "negative", "neutral"], ["Neutral", "Positive", "Negative"]])
 def test_a_model_gives_the_probabilities_that_it_gives_alone(tmp_path, order):
-    """A tiny model with random weights, saved and read back; each text also by itself, without our batches."""
+    """A tiny model with random weights, saved and read back; each text also alone, without our batches."""
     torch = pytest.importorskip("torch", reason="the extra `finbert` is not installed")
     transformers = pytest.importorskip("transformers", reason="the extra `finbert` is not installed")
     words = WORDS.split()

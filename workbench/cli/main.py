@@ -24,6 +24,8 @@ COMMANDS = {
     "stream": "stream",
     "quotes": "stream",
     "replay": "stream",
+    "news": "news",
+    "earnings": "news",
     "book": "book",
     "greeks": "book",
     "stress": "book",

@@ -11,10 +11,11 @@ from workbench.channels import Channel
 from workbench.desk.bars import BarQuestions
 from workbench.desk.book_questions import BookQuestions
 from workbench.desk.clock import InstantLike
+from workbench.desk.daily import DailyQuestions
 from workbench.desk.frames import DeskFrame, desk_frame
 from workbench.desk.health import DeskStatus, desk_status
-from workbench.desk.held import HeldQuestions
 from workbench.desk.live import LiveQuestions
+from workbench.desk.news import NewsQuestions
 from workbench.desk.option_questions import OptionQuestions
 from workbench.desk.outbox import deliver_due, open_channels
 from workbench.desk.quality_questions import QualityQuestions
@@ -23,7 +24,15 @@ if TYPE_CHECKING:
     from workbench.desk.monitor import RuleCheck
 
 
-class Desk(HeldQuestions, BarQuestions, BookQuestions, OptionQuestions, QualityQuestions, LiveQuestions):
+class Desk(
+    DailyQuestions,
+    NewsQuestions,
+    BarQuestions,
+    BookQuestions,
+    OptionQuestions,
+    QualityQuestions,
+    LiveQuestions,
+):
     """One desk, opened by `Desk.open`; safe to hold in many processes at once.
 
     Examples

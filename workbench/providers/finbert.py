@@ -110,7 +110,8 @@ def require_model(folder: Path) -> None:
             missing.append(" or ".join(either))
     if missing:
         raise NotConnectedError(
-            f"{LABEL} is not whole: the folder {folder.name!r} has no {', no '.join(missing)}.", service=LABEL
+            f"{LABEL} is not whole: the folder {folder.name!r} has no {', no '.join(missing)}.",
+            service=LABEL,
         )
 
 
@@ -131,8 +132,8 @@ def places_of_labels(id2label: Mapping[Any, str]) -> dict[str, int]:
     missing = [tone for tone in ("positive", "negative", "neutral") if tone not in places]
     if missing:
         raise ArgumentError(
-            f"The model's labels are {', '.join(map(str, id2label.values()))}; positive, negative and neutral "
-            "are needed. Give a model that was trained on tones."
+            f"The model's labels are {', '.join(map(str, id2label.values()))}; positive, negative and "
+            "neutral are needed. Give one that was trained on tones."
         )
     return places
 
