@@ -2,6 +2,7 @@
 
 import json
 import math
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,7 @@ def test_a_documented_chain_holds_both_roots_of_an_index():
 
 
 def test_one_expiry_of_a_documented_chain():
-    contracts, _ = contracts_of_chain(items_of(documented("nested_chain")), "SPX", pd.Timestamp("2030-01-31"))
+    contracts, _ = contracts_of_chain(items_of(documented("nested_chain")), "SPX", date(2030, 1, 31))
     assert [each["right"] for each in contracts] == ["C", "P"]
 
 

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from workbench.errors import (
-    DateInputError,
     IncompleteAnswerError,
     ServiceAnswerError,
     ServiceError,
@@ -164,7 +164,7 @@ class IbkrProvider(NetworkProvider):
         UnknownSymbolError
             If the service does not know the underlying.
         """
-        day = _day(expiry)
+        day = period_of(expiry, None).first_day
         ours = our_symbol(underlying)
         known = self._book.underlying(ours)
         if not known.months:
@@ -221,11 +221,11 @@ class IbkrProvider(NetworkProvider):
 
         return self._gathered(history_pages(self._client.history, conid, interval, period, now), read, BARS)
 
-    def _contracts(self, known: Any, month: str, day: pd.Timestamp | None, what: str) -> list[ListedOption]:
+    def _contracts(self, known: Any, month: str, day: date | None, what: str) -> list[ListedOption]:
         """Return the contracts of a month, or of one expiry in it, each once."""
         found: dict[str, ListedOption] = {}
         for option in self._book.options(known, month):
-            if day is None or pd.Timestamp(option.contract.expiry) == day:
+            if day is None or option.contract.expiry == day:
                 found[option.contract.occ_symbol] = option
         for symbol, reason, text in self._book.bad:
             self._set_aside(what, reason, symbol=symbol, text=text)
@@ -291,18 +291,6 @@ def _is_whole(entry: Mapping[str, Any], attempt: int) -> bool:
     if str(entry.get(AVAILABILITY) or "").startswith("N"):
         return True
     return attempt >= _ENOUGH_TRIES and (LAST in entry or AVAILABILITY in entry)
-
-
-def _day(value: Day) -> pd.Timestamp | None:
-    if value is None:
-        return None
-    try:
-        stamp = pd.Timestamp(value)
-    except (ValueError, TypeError) as error:
-        raise DateInputError(f"{value!r} is no date; write it as in '2026-12-18'.") from error
-    if pd.isna(stamp):
-        raise DateInputError(f"{value!r} is no date; write it as in '2026-12-18'.")
-    return stamp.tz_localize(None).normalize()
 
 
 def _parts(values: Sequence[int], size: int) -> Iterator[Sequence[int]]:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import (
-    DateInputError,
     IncompleteAnswerError,
     ServiceError,
     ServiceUnavailableError,
@@ -200,7 +199,7 @@ class TastytradeProvider(NetworkProvider):
         UnknownSymbolError
             If the service does not list the underlying.
         """
-        day = _day(expiry)
+        day = period_of(expiry, None).first_day
         ours = our_symbol(underlying)
         items = self._names.items(f"/option-chains/{path_of(ours)}/nested")
         contracts, bad = contracts_of_chain(items, ours, day)
@@ -379,18 +378,6 @@ def _days(period: Period) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
         None if each is None else each.tz_localize(None).normalize() for each in (period.start, period.end)
     )
     return first, last
-
-
-def _day(value: Day) -> pd.Timestamp | None:
-    if value is None:
-        return None
-    try:
-        stamp = pd.Timestamp(value)
-    except (ValueError, TypeError) as error:
-        raise DateInputError(f"{value!r} is no date; write it as in '2026-12-18'.") from error
-    if pd.isna(stamp):
-        raise DateInputError(f"{value!r} is no date; write it as in '2026-12-18'.")
-    return stamp.tz_localize(None).normalize()
 
 
 def _what(kind: str, symbols: Sequence[str], period: Period, interval: str = "") -> str:

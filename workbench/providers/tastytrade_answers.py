@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -104,7 +104,7 @@ def price_of(item: Mapping[str, Any]) -> float:
 
 
 def contracts_of_chain(
-    items: Sequence[Mapping[str, Any]], underlying: str, expiry: pd.Timestamp | None = None
+    items: Sequence[Mapping[str, Any]], underlying: str, expiry: date | None = None
 ) -> tuple[list[dict[str, Any]], list[tuple[str, str, str]]]:
     """Return the contracts of nested chains, with their streamer symbols.
 
@@ -114,7 +114,7 @@ def contracts_of_chain(
         One a root: SPX and SPXW, the standard contracts and adjusted ones.
     underlying : str
         Whose chain was asked for; the service names it in each item.
-    expiry : Timestamp, optional
+    expiry : date, optional
         One expiration date; without it, all.
 
     Returns
