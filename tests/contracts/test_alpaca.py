@@ -50,7 +50,7 @@ class TestAlpaca(ProviderContract, SocketContract):
                  "multiplier": 100.0}
             ),
             "news": Known(
-                {"source_id": "40432158", "headline": "Apple & Co, part 0", "summary": "A word .",
+                {"source_id": "40432158", "headline": "Apple & Co, part 0", "summary": "A word.",
                  "symbols": "AAPL,BRK.B", "kind": "news"}, "2024-08-01", "2024-08-31",
             ),
         }  # fmt: skip

@@ -10,13 +10,13 @@ from numpy.testing import assert_allclose
 from workbench.errors import ServiceAnswerError
 from workbench.market import BARS, OPTION_QUOTES, QUOTES, TRADES
 from workbench.providers.alpaca_chain import contracts_frame, contracts_of, read_chain, snapshots_of
+from workbench.providers.alpaca_news import read_news
 from workbench.providers.alpaca_rows import (
     listed,
     nanoseconds,
     numbered,
     read_actions,
     read_bars,
-    read_news,
     read_quotes,
     read_trades,
 )

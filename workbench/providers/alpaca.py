@@ -19,8 +19,9 @@ from workbench.errors import (
 )
 from workbench.market.columns import Column
 from workbench.market.instruments import is_option_symbol, parse_occ_symbol
-from workbench.market.schemas import BARS, NEWS, OPTION_QUOTES, QUOTES, TRADES, quarantined_rows
+from workbench.market.schemas import BARS, NEWS, OPTION_QUOTES, QUOTES, TRADES
 from workbench.providers.alpaca_chain import contracts_frame, read_chain, snapshots_of
+from workbench.providers.alpaca_news import about, news_of, read_news
 from workbench.providers.alpaca_pages import (
     BEGINNING,
     MOST_SYMBOLS,
@@ -38,7 +39,6 @@ from workbench.providers.alpaca_rows import (
     numbered,
     read_actions,
     read_bars,
-    read_news,
     read_quotes,
     read_trades,
 )
@@ -293,8 +293,8 @@ class AlpacaProvider(NetworkProvider):
                 yield from self._client.data_pages("/v1beta1/news", given | asked)
 
         def read(page: Mapping[str, Any], _asked: set[str]) -> Answer:
-            answer = read_news(_items(page), start=period.start, end=period.end)
-            return answer if wanted is None else _about(answer, wanted)
+            answer = read_news(news_of(page), start=period.start, end=period.end)
+            return answer if wanted is None else about(answer, wanted)
 
         return self._history(
             f"news {_named(wanted or [])} {_told(period)}", [], pages(), read, NEWS,
@@ -402,37 +402,6 @@ class AlpacaProvider(NetworkProvider):
 def _has_expired(symbol: str) -> bool:
     today = pd.Timestamp.now("America/New_York").date()
     return is_option_symbol(symbol) and parse_occ_symbol(symbol).expiry < today
-
-
-def _items(page: Mapping[str, Any]) -> list[Any]:
-    held = page.get("news", [] if "next_page_token" in page else "nothing")
-    if held is None:
-        return []
-    if not isinstance(held, list):
-        raise ServiceAnswerError(
-            f"Alpaca's answer has no list of `news`; it has {', '.join(map(str, page)) or 'nothing'}.",
-            service="Alpaca",
-        )
-    return held
-
-
-def _about(answer: Answer, wanted: Sequence[str]) -> Answer:
-    """Set news aside that names none of the symbols that were asked for."""
-    asked = {our_symbol(their_symbol(symbol)) for symbol in wanted}
-    named = answer.good["symbols"].map(
-        lambda text: isinstance(text, str) and bool(asked & set(text.split(",")))
-    )
-    strangers = answer.good[~named.astype(bool)]
-    if strangers.empty:
-        return answer
-    bad = quarantined_rows(
-        [
-            (0, str(row.symbols), "nobody asked for its symbols", str(row.headline))
-            for row in strangers.itertuples()
-        ]
-    )
-    good = answer.good[named.astype(bool)].reset_index(drop=True)
-    return Answer(good, pd.concat([answer.bad, bad], ignore_index=True))
 
 
 def _between(rows: pd.DataFrame, period: Period, column: str = "time") -> pd.DataFrame:

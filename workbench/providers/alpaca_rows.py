@@ -5,8 +5,6 @@ An answer lists records by symbol (``{"bars": {"AAPL": [...]}}``), or of one sym
 one record a symbol in place of a list.
 """
 
-import html
-import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -17,11 +15,9 @@ from workbench.errors import ServiceAnswerError
 from workbench.market.corporate_actions import no_actions
 from workbench.market.schemas import (
     BARS,
-    NEWS,
     QUOTES,
     TRADES,
     check_bars,
-    check_news,
     check_quotes,
     check_trades,
     quarantined_rows,
@@ -60,16 +56,6 @@ _TRADE_FIELDS = (
     Field("size", "s"),
     Field("conditions", "our conditions", "text"),
 )
-_NEWS_FIELDS = (
-    Field("source_id", "id", "text"),
-    Field("time", ("created_at", "updated_at"), "iso"),
-    Field("updated_at", "updated_at", "iso"),
-    Field("headline", "headline", "text", missing=("",)),
-    Field("summary", "summary", "text", missing=("",)),
-    Field("url", "url", "text", missing=("",)),
-    Field("author", "author", "text", missing=("",)),
-    Field("symbols", "our symbols", "text", missing=("",)),
-)
 # Corporate actions of which the desk makes a split or a dividend; the others change what is held, not prices.
 ACTION_TYPES = ("forward_split", "reverse_split", "stock_dividend", "cash_dividend")
 _SPANS = ("1d", "1w", "1mo")
@@ -77,7 +63,6 @@ _EXCHANGE = "America/New_York"
 # Since that day sizes of quotes of shares are shares; before, they were round lots of a hundred.
 _SIZES_ARE_SHARES_SINCE = pd.Timestamp("2025-11-03", tz=_EXCHANGE)
 _ROUND_LOT = 100.0
-_TAG = re.compile(r"<[^>]*>")
 
 
 def listed(page: Mapping[str, Any], *names: str) -> list[Any]:
@@ -205,32 +190,6 @@ def read_trades(
     if not back:
         return answer
     return Answer(answer.good, pd.concat([answer.bad, quarantined_rows(back)], ignore_index=True))
-
-
-def read_news(
-    records: list[Any], *, start: pd.Timestamp | None = None, end: pd.Timestamp | None = None
-) -> Answer:
-    """Read news. The period is of the last change: that is what Alpaca selects and sorts by."""
-    answer = read_rows(
-        [_as_text(record) for record in records], _NEWS_FIELDS, NEWS, check_news, constants={"kind": "news"}
-    )
-    if not len(answer.good) or (start is None and end is None):
-        return answer
-    told = answer.good["updated_at"].fillna(answer.good["time"])
-    outside = pd.Series(False, index=told.index)
-    if start is not None:
-        outside |= told < start
-    if end is not None:
-        outside |= told > end
-    strangers = answer.good[outside]
-    bad = [
-        (0, str(row.symbols), "its time is outside the period that was asked for", str(row.headline))
-        for row in strangers.itertuples()
-    ]
-    return Answer(
-        answer.good[~outside].reset_index(drop=True),
-        pd.concat([answer.bad, quarantined_rows(bad)], ignore_index=True) if bad else answer.bad,
-    )
 
 
 def read_actions(
@@ -399,19 +358,6 @@ def _stamp(told: str) -> pd.Timestamp:
     if pd.isna(stamp):
         raise ValueError(f"{told!r} is no instant")
     return stamp if stamp.tz is not None else stamp.tz_localize("UTC")
-
-
-def _as_text(record: Any) -> Any:
-    """Return a news record with plain text in place of markup, and our symbols."""
-    if not isinstance(record, Mapping):
-        return record
-    tickers = [our_symbol(each) for each in _list_of(record.get("symbols")) if _is_text(each)]
-    changed = {name: _plain(record[name]) for name in ("headline", "summary") if _is_text(record.get(name))}
-    return {**record, **changed, "our symbols": ",".join(dict.fromkeys(tickers))}
-
-
-def _plain(text: str) -> str:
-    return " ".join(html.unescape(_TAG.sub(" ", text)).split())
 
 
 def _list_of(value: Any) -> list[Any]:
