@@ -1,6 +1,7 @@
 """Polygon keeps the contracts of providers, of services over a network, and of live feeds."""
 
 import asyncio
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -307,6 +308,37 @@ def test_bars_of_several_minutes_are_asked_for_in_periods_that_fit_a_page(server
     assert len(edges) == 3
     assert all(last - first < 60 * 86_400_000 for first, last in edges)
     assert [last + 1 for _, last in edges[:-1]] == [first for first, _ in edges[1:]]
+
+
+def test_a_bar_that_a_later_page_restates_is_there_once_and_told(server):
+    held = server.aggregates["AAPL", "1/day"]
+    held.append(held[0] | {"c": 200.5})
+    provider = connect(server)
+    bars = provider.bars(["AAPL"], FIRST, LAST)
+    assert len(bars) == len(SESSIONS)
+    assert bars["close"].iloc[0] == 200.5
+    assert provider.quarantined()["reason"].str.contains("later page").tolist() == [True]
+
+
+def test_pages_without_a_new_row_end_though_each_has_an_address_of_its_own(server):
+    """A server that never tires of making addresses for what it has said already."""
+    answer, count = server.answer, iter(range(10**6))
+
+    def endless(request):
+        found = answer(request)
+        if "/aggs/" in request.path:
+            found.body["next_url"] = f"{server.http_url}{request.path}?cursor={_CURSOR}&n={next(count)}"
+        return found
+
+    server.answer = endless
+    with pytest.raises(IncompleteAnswerError) as caught:
+        connect(server).bars(["AAPL"], FIRST, LAST)
+    assert caught.value.state == "bad_answer"
+    assert len(server.seen) < 12
+
+
+# The second page, as the server of these tests writes it.
+_CURSOR = base64.urlsafe_b64encode(b'{"query": {}, "token": "page-2"}').decode()
 
 
 def test_options_and_indices_are_asked_for_by_their_tickers(server):

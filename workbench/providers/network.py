@@ -40,6 +40,14 @@ class NetworkProvider(KindsProvider):
         row = {"file": what, "line": line, "symbol": symbol, "reason": reason, "text": text}
         self._bad.append(pd.DataFrame([row]))
 
+    def _kept_once(self, rows: pd.DataFrame, key: Sequence[str], what: str) -> pd.DataFrame:
+        """Keep the last of the rows that pages contradict each other about, and remember the others."""
+        earlier = rows.duplicated(list(key), keep="last")
+        reason = f"a later page has the same `{'`, `'.join(key)}`, and is the one kept"
+        for row in rows[earlier].to_dict("records"):
+            self._set_aside(what, reason, symbol=str(row.get("symbol", "")), text=str(row)[:300])
+        return rows[~earlier].reset_index(drop=True)
+
     def _gathered(
         self, pages: Iterable[Any], read: Callable[[Any, int], pd.DataFrame], columns: Sequence[Column]
     ) -> pd.DataFrame:

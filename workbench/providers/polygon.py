@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.errors import (
+    IncompleteAnswerError,
     MissingDataError,
     ServiceError,
     ServiceRefusedError,
@@ -13,7 +14,7 @@ from workbench.errors import (
 )
 from workbench.market.corporate_actions import no_actions
 from workbench.market.instruments import is_option_symbol, underlying_of, underlying_of_class
-from workbench.market.schemas import BARS, NEWS, OPTION_QUOTES, QUOTES, RATES, TRADES, Column
+from workbench.market.schemas import BARS, NEWS, OPTION_QUOTES, QUOTES, RATES, TRADES, Column, names
 from workbench.providers.answers import Answer
 from workbench.providers.base import Day, nearest_names, require_interval
 from workbench.providers.feeds import Feed
@@ -370,9 +371,17 @@ class PolygonProvider(NetworkProvider):
                 else:
                     self._known.add(symbol)
 
-        rows = self._gathered(all_pages(), lambda frame, _: frame, columns)
-        by = [name for name in ("symbol", "time", "sequence") if name in rows]
-        return rows.sort_values(by, kind="stable", ignore_index=True)
+        key: list[str] = [
+            name for name in ("symbol", "time", "sequence", "trade_id") if name in names(columns)
+        ]
+        told = what.format(_listed(sorted(set(symbols)))) + said(period)
+        try:
+            rows = self._gathered(all_pages(), lambda frame, _: frame, columns)
+        except IncompleteAnswerError as error:
+            error.rows = self._kept_once(error.rows, key, told)
+            raise
+        rows = self._kept_once(rows, key, told)
+        return rows.sort_values(key[:3], kind="stable", ignore_index=True)
 
     def _require(self, symbol: str) -> None:
         """Ask whether a symbol exists.

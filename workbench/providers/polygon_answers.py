@@ -33,6 +33,10 @@ INTERVALS: Mapping[str, tuple[int, str]] = {
 OF_DAYS = ("1d", "1w", "1mo")
 _LENGTHS = {"second": "1s", "minute": "1min", "hour": "1h", "day": "1D", "week": "7D", "month": "31D"}
 _SIDE_IS_EMPTY = (0,)
+# The service has nothing older: such a stamp is of another unit.
+_FIRST_INSTANT = pd.Timestamp("1990-01-01", tz="UTC")
+# Sessions are known from and to here.
+_KNOWN_SESSIONS = (pd.Timestamp("1990-01-02"), pd.Timestamp("2049-12-01"))
 
 
 def bars_from_aggregates(
@@ -76,7 +80,8 @@ def bars_from_aggregates(
     ]
     count, span = INTERVALS[interval]
     length = count * pd.Timedelta(_LENGTHS[span])
-    start = period.start.normalize() if period.start is not None and interval in OF_DAYS else period.start
+    start = period.start or _FIRST_INSTANT
+    start = start.normalize() if interval in OF_DAYS else start
     own = our_symbol(told) if isinstance(told, str) else symbol
     if any(isinstance(record, Mapping) and "T" in record for record in records):
         # Answers about the whole market name each row's ticker; here it can only be a stray.
@@ -96,11 +101,11 @@ def bars_from_aggregates(
         derive=derive,
         symbols=(symbol,),
         # A length of days is as long as the holidays around it.
-        start=None if start is None else start - length - pd.Timedelta(days=7 * (interval in OF_DAYS)),
+        start=start - length - pd.Timedelta(days=7 * (interval in OF_DAYS)),
         end=period.end,
         first_line=first_line,
     )
-    if start is None:
+    if period.start is None:
         return answer
     return answer._replace(good=answer.good[answer.good["time"] >= start].reset_index(drop=True))
 
@@ -118,14 +123,14 @@ def _by_session(frame: pd.DataFrame) -> pd.DataFrame:
 def _by_first_session(frame: pd.DataFrame) -> pd.DataFrame:
     """Date a week or a month by its first session; the service dates it by its first day."""
     dated = _by_session(frame)
-    days = pd.DatetimeIndex(dated["time"]).tz_localize(None)
-    if days.isna().all():
+    days = dated["time"].dt.tz_localize(None)
+    inside = days.between(*_KNOWN_SESSIONS)
+    if not inside.any():
         return dated
-    last = min(days.max() + pd.Timedelta(days=14), pd.Timestamp("2049-12-31"))
-    known = sessions("XNYS", max(days.min(), pd.Timestamp("1990-01-02")).date(), last.date())
-    at = known.searchsorted(days.fillna(known[0]))
-    first = np.where(days.isna() | (at >= len(known)), days, known[np.minimum(at, len(known) - 1)])
-    return dated.assign(time=pd.DatetimeIndex(first).tz_localize("UTC").as_unit("us"))
+    known = sessions("XNYS", days[inside].min().date(), (days[inside].max() + pd.Timedelta(days=14)).date())
+    first = days.copy()
+    first[inside] = known[known.searchsorted(days[inside])].as_unit("us")
+    return dated.assign(time=first.dt.tz_localize("UTC"))
 
 
 _DATED: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = {

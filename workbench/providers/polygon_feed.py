@@ -288,9 +288,8 @@ class PolygonFeed:
         batches, statuses = events_from_frame(message, self._channels, received_at=time.time())
         self._pending.extend(batches)
         for status, words in statuses:
-            if status == "success" and ":" in words:
-                names = words.split(":", 1)[1].split(",")
-                self._answers |= dict.fromkeys((name.strip() for name in names), status)
+            if status == "success":
+                self._answers |= dict.fromkeys(words.replace(",", " ").split(), status)
             elif status in _REFUSED and not words.lower().startswith("auth"):
                 self._refusals.append(words or status)
             else:

@@ -111,7 +111,7 @@ def _actions(
             bad.append((line, str(told or symbol), str(error), redact(str(record))[:300]))
         else:
             # Without an identity of the service two equal rows are one that came twice.
-            rows[record.get("id") or (*found, record.get("dividend_type"))] = found
+            rows[str(record.get("id") or (*found, record.get("dividend_type")))] = found
     good = pd.DataFrame(rows.values(), columns=["symbol", "ex_date", "kind", "value"]) if rows else None
     if good is None:
         return Answer(no_actions(), quarantined_rows(bad))

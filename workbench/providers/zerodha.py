@@ -87,6 +87,7 @@ class ZerodhaProvider(NetworkProvider):
                     yield self._keep(answer, f"{what} from {first:%Y-%m-%d}, page {number}")
 
         rows = self._gathered(pages(), lambda frame, _: frame, BARS)
+        rows = self._kept_once(rows, ("symbol", "time"), f"bars {interval}")
         return rows.sort_values(["symbol", "time"], ignore_index=True)
 
     def latest_quotes(self, symbols: Sequence[str]) -> pd.DataFrame:

@@ -45,6 +45,8 @@ _INDICES = frozenset(
 )  # fmt: skip
 # So many pages in a row without a new row are a circle, whatever their addresses.
 _IDLE_PAGES = 5
+# A quarter of a billion rows; who wants more asks for a shorter period at a time.
+_MOST_PAGES = 5_000
 _FAILED = ("ERROR", "NOT_AUTHORIZED", "NOT_FOUND", "AUTH_ERROR")
 
 
@@ -188,10 +190,11 @@ class PolygonClient:
             address = answer.get("next_url")
             if not address:
                 return
-            if not isinstance(address, str) or address in seen_addresses or idle >= _IDLE_PAGES:
+            endless = idle >= _IDLE_PAGES or len(seen_addresses) >= _MOST_PAGES
+            if not isinstance(address, str) or address in seen_addresses or endless:
                 raise ServiceAnswerError(
-                    f"{VENDOR.label}'s pages of {path} lead in a circle; what came before it is good. Ask "
-                    "again later.",
+                    f"{VENDOR.label}'s pages of {path} lead in a circle or do not end; what came before is "
+                    "good. Ask again later, or for a shorter period.",
                     service=VENDOR.label,
                 )
             seen_addresses.add(address)
