@@ -44,6 +44,18 @@ def test_the_surface_story_runs_on_the_demo_desk_and_says_that_its_quotes_are_mo
     assert figures_in(outputs) >= 5
 
 
+def test_the_news_story_runs_on_an_invented_feed_and_measures_its_scorers(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    notebook, outputs = run("06_read_the_news.ipynb", tmp_path)
+    said = "".join(out.text for out in outputs if out.output_type == "stream")
+    assert "news.finbert_path" in said  # no model here, and the notebook says so
+    answer = text_of(notebook)
+    assert "HLVN" in answer
+    assert "94% of 180" in answer
+    assert "33%" in answer
+    assert figures_in(outputs) >= 2
+
+
 @pytest.mark.slow
 def test_the_surface_story_reads_a_chain_of_the_users_own(demo_desk, tmp_path):
     """A file in another shape, read into a desk of its own; the user's is not touched."""

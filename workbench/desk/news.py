@@ -12,7 +12,7 @@ from workbench.desk.data_questions import DataQuestions
 from workbench.desk.frames import DeskFrame, desk_frame
 from workbench.desk.ingest_summary import IngestSummary
 from workbench.desk.news_changes import fetch_changes
-from workbench.desk.news_tone import tone_of
+from workbench.desk.news_tone import FinbertScorer, scorer_of, tone_of
 from workbench.errors import ArgumentError
 from workbench.market.calendars import exchange_zone
 from workbench.market.earnings import earnings_reports
@@ -165,6 +165,22 @@ class NewsQuestions(DataQuestions):
         found["scorer"] = ", ".join(sorted(set(scored["scorer"].dropna()))) or _name_of(chosen)
         found.index.name = "symbol"
         return desk_frame(found, title="Tone of the news", note=f"{note}; {said}" if said else note)
+
+    def scorer(self, name: str | None = None) -> SentimentScorer:
+        """Return who tells the tone of texts on this desk, to score some of your own.
+
+        Parameters
+        ----------
+        name : {"lexicon", "finbert"}, optional
+            The setting ``news.scorer`` unless given.
+
+        Raises
+        ------
+        NotConnectedError
+            If FinBERT's model or its packages are not here; says what to do.
+        """
+        chosen = self.settings.news.scorer if name is None else name
+        return FinbertScorer.of(self.settings.news.finbert_path) if chosen == "finbert" else scorer_of(chosen)
 
     def earnings(
         self,

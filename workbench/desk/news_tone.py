@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 
@@ -16,8 +17,24 @@ SCORERS = ("lexicon", "finbert", "source")
 class FinbertScorer:
     """A FinBERT model of this machine, in the one shape of scorers."""
 
-    def __init__(self, folder: str | Path) -> None:
-        self._model = _loaded(Path(folder))
+    def __init__(self, model: FinbertModel) -> None:
+        self._model = model
+
+    @classmethod
+    def of(cls, folder: Path | None) -> Self:
+        """Return the model of a folder.
+
+        Raises
+        ------
+        NotConnectedError
+            If there is none.
+        """
+        if folder is None:
+            raise NotConnectedError(
+                f"{LABEL} is not here; name the folder of a model in the setting `news.finbert_path`.",
+                service=LABEL,
+            )
+        return cls(_loaded(folder))
 
     @property
     def scorer(self) -> str:
@@ -52,31 +69,29 @@ def tone_of(
     if scorer == "source":
         told = stories.assign(score=stories["sentiment"], confidence=stories["sentiment"].abs())
         return told, "the tone is the source's own; texts without one are not counted"
-    chosen, note = scorer_of(scorer, finbert=finbert)
+    chosen, note = _or_lexicon(finbert) if scorer == "finbert" else (scorer_of(scorer), "")
     scores = chosen.score(stories["headline"].tolist())
     frame = stories.assign(score=scores.score, confidence=scores.confidence, scorer=scores.scorer)
     return frame, note
 
 
-def scorer_of(scorer: str | SentimentScorer, *, finbert: Path | None) -> tuple[SentimentScorer, str]:
-    """Return a scorer and what must be said of it; without its model FinBERT gives way to the lexicon."""
+def scorer_of(scorer: str | SentimentScorer) -> SentimentScorer:
+    """Return a scorer that needs no model, or the one that is given."""
     if not isinstance(scorer, str):
-        return scorer, ""
-    if scorer not in SCORERS:
+        return scorer
+    if scorer != "lexicon":
         raise ArgumentError(
             f"`scorer` is {scorer!r}; give one of {', '.join(map(repr, SCORERS))}, or a scorer of your own."
         )
-    if scorer == "finbert":
-        try:
-            if finbert is None:
-                raise NotConnectedError(
-                    f"{LABEL} is not here; name the folder of a model in the setting `news.finbert_path`.",
-                    service=LABEL,
-                )
-            return FinbertScorer(finbert), ""
-        except NotConnectedError as error:
-            return LexiconScorer(), f"{error} The lexicon told the tone"
-    return LexiconScorer(), ""
+    return LexiconScorer()
+
+
+def _or_lexicon(folder: Path | None) -> tuple[SentimentScorer, str]:
+    """Return FinBERT; without its model the lexicon, and what must be said of it."""
+    try:
+        return FinbertScorer.of(folder), ""
+    except NotConnectedError as error:
+        return LexiconScorer(), f"{error} The lexicon told the tone"
 
 
 @lru_cache(maxsize=2)

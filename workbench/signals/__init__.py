@@ -12,9 +12,10 @@ from workbench.signals.sentiment import (
     aggregate_sentiment,
     sentiment_labels,
 )
-from workbench.signals.sentiment_accuracy import labelled_headlines, sentiment_accuracy
+from workbench.signals.sentiment_accuracy import AlwaysNeutral, labelled_headlines, sentiment_accuracy
 
 __all__ = [
+    "AlwaysNeutral",
     "BollingerBands",
     "LexiconScorer",
     "Scores",
