@@ -87,6 +87,16 @@ def test_documented_snapshots_are_read_with_sizes_in_shares_and_the_delay_taken_
     assert (option["bid_size"], option["ask_size"]) == (11, 7)
 
 
+def test_an_entry_told_by_its_exchange_and_with_texts_for_numbers_is_read_too():
+    entry = {"conidEx": "265598@SMART", "_updated": str(UPDATED), "84": 189.3, "86": "189.4", "88": 3}
+    good, bad = quotes_from_snapshot([entry], {265598: ("AAPL", "STK")}, fetched_at=FETCHED)
+    assert bad.empty
+    (row,) = good.to_dict("records")
+    assert (row["symbol"], row["bid_size"]) == ("AAPL", 300)
+    assert row["time"] == pd.Timestamp(UPDATED, unit="ms", tz="UTC")
+    assert math.isnan(row["ask_size"])
+
+
 def test_a_documented_search_finds_the_index_and_not_its_namesakes():
     found = underlyings_of_search(documented("secdef_search"), "SPX")
     assert [(each.conid, each.kind) for each in found] == [(416904, "IND"), (138911237, "STK")]

@@ -2,6 +2,8 @@
 
 import json
 import math
+import threading
+import time
 from datetime import date
 from pathlib import Path
 
@@ -33,8 +35,9 @@ from workbench.providers.tastytrade_answers import (
 )
 from workbench.providers.tastytrade_bars import symbols_at_a_time
 from workbench.providers.tastytrade_feed import quote_rows, trade_rows
-from workbench.providers.tastytrade_snapshots import Candles
-from workbench.vendors.dxlink_events import Events
+from workbench.providers.tastytrade_snapshots import Candles, ask_greeks
+from workbench.vendors.dxlink import run_apart
+from workbench.vendors.dxlink_events import Events, number
 from workbench.vendors.tastytrade import items_of
 
 ANSWERS = Path(__file__).parents[1] / "answers" / "tastytrade"
@@ -348,6 +351,73 @@ def test_a_chain_without_the_stream_has_its_quotes_and_no_greeks(server):
     chain = connect(server).option_chain("AAPL")
     assert chain["bid"].notna().all()
     assert chain["vendor_delta"].isna().all()
+
+
+def test_a_contract_that_the_stream_is_silent_about_is_not_waited_for_beside_a_talkative_one(server):
+    quiet = ".AAPL300118P00200"
+    server.greeks[".AAPL300118C200"]["delta"] = 0.5
+    del server.greeks[".AAPL300118P200"]
+    stop = threading.Event()
+
+    def chatter():
+        while not stop.wait(0.05):
+            server.tell("Greeks", {"eventSymbol": ".AAPL300118C200", "delta": 0.51})
+
+    talking = threading.Thread(target=chatter)
+    talking.start()
+    try:
+        client = connect(server)._client
+        began = time.monotonic()
+        found, _ = run_apart(lambda: ask_greeks(client.quote_token, [".AAPL300118C200", quiet], patience=0.5))
+        assert time.monotonic() - began < 8
+    finally:
+        stop.set()
+        talking.join()
+    assert number(found[".AAPL300118C200"]["delta"]) in (0.5, 0.51)
+    assert quiet not in found
+
+
+def test_a_silent_symbol_is_given_up_while_another_one_goes_on(server):
+    stop = threading.Event()
+
+    def chatter():
+        while not stop.wait(0.05):
+            server.tell(
+                "Candle", {"eventSymbol": "AAPL{=1d,tho=true}", "eventFlags": 0, "index": 1, "time": 1}
+            )
+
+    silent = server.talk
+
+    def talk(socket):
+        send = socket.send
+        socket.send = lambda message: None if '"MSFT{' in str(message) else send(message)
+        silent(socket)
+
+    server.talk = talk
+    talking = threading.Thread(target=chatter)
+    talking.start()
+    try:
+        provider = connect(server)
+        provider._patience = 0.5
+        with pytest.raises(IncompleteAnswerError, match="candles of MSFT") as caught:
+            provider.bars(["AAPL", "MSFT"], FIRST, LAST)
+    finally:
+        stop.set()
+        talking.join()
+    assert set(caught.value.rows["symbol"]) == {"AAPL"}
+    assert len(caught.value.rows) == 62
+
+
+def test_quotes_of_an_unlisted_symbol_name_the_nearest_even_where_the_call_is_refused(server):
+    class Strict(TastytradeServer):
+        def _quotes(self, request):
+            unknown = "APPL" in request.queries.get("equity[]", ())
+            return self.error(404, "Couldn't find APPL") if unknown else super()._quotes(request)
+
+    with Strict() as strict:
+        world(strict)
+        with pytest.raises(UnknownSymbolError, match="AAPL"):
+            connect(strict).latest_quotes(["APPL"])
 
 
 def test_a_contract_without_a_quote_keeps_its_row(server):

@@ -241,6 +241,39 @@ def test_a_timeout_of_the_service_ends_the_connection_and_another_error_does_not
     run(work())
 
 
+def test_an_event_that_is_not_granted_leaves_the_others_alone(server):
+    async def work():
+        async with linked(server) as link:
+            await link.subscribe([QUOTE])
+            await until(lambda: server.wanted("Quote") == {"SPY"})
+            (session,) = server.sessions
+            session.send({"type": "ERROR", "channel": 1, "error": "UNAUTHORIZED", "message": "no Greeks"})
+            _, bad = await next_events(link)
+            assert "no Greeks" in bad[0][1]
+            server.tell("Quote", {"eventSymbol": "SPY", "bidPrice": 1.5})
+            (found,), _ = await next_events(link)
+            assert found.columns["bidPrice"] == [1.5]
+        assert len(server.calls("/api-quote-tokens")) == 1
+
+    run(work())
+
+
+def test_channel_ids_may_be_texts(server):
+    """As in the example of the protocol's description."""
+
+    async def work():
+        async with linked(server) as link:
+            await link.subscribe([QUOTE])
+            await until(lambda: server.wanted("Quote") == {"SPY"})
+            (session,) = server.sessions
+            session.channel = str(session.channel)
+            server.tell("Quote", {"eventSymbol": "SPY", "bidPrice": 1.5})
+            (found,), _ = await next_events(link)
+            assert found.columns["bidPrice"] == [1.5]
+
+    run(work())
+
+
 def test_many_symbols_go_in_frames_that_the_service_takes(server):
     async def work():
         async with linked(server) as link:

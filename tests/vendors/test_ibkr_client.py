@@ -14,7 +14,13 @@ from cryptography.x509.oid import NameOID
 
 from tests.servers.base import Answer
 from tests.servers.ibkr import ACCOUNT, SESSION, IbkrServer
-from workbench.errors import NeedsLoginError, RateLimitedError, ServiceAnswerError, ServiceUnavailableError
+from workbench.errors import (
+    NeedsLoginError,
+    RateLimitedError,
+    SecretsError,
+    ServiceAnswerError,
+    ServiceUnavailableError,
+)
 from workbench.settings import IbkrSettings
 from workbench.transport import Transport
 from workbench.vendors.ibkr import IbkrClient, our_symbol, their_symbol
@@ -184,6 +190,21 @@ def test_contract_ids_are_kept_for_the_next_process(server):
     assert client(server, kept[-1]).conids == {"AAPL": 265598, "BRK.B": 72063691}
     assert client(server, {"conids": "{broken"}).conids == {}
     assert client(server, {"conids": '{"AAPL": "x"}'}).conids == {}
+
+
+def test_what_is_kept_fits_one_entry_of_a_keyring_and_no_answer_is_lost_with_it(server):
+    kept = []
+    first = client(server, save=kept.append)
+    first.remember({f"SPY   300118C{strike:08d}": 700_000_000 + strike for strike in range(500)})
+    assert len(kept[0]["conids"]) <= 2_000
+    assert client(server, kept[0]).conids["SPY   300118C00000499"] == 700_000_499
+
+    def full(keys):
+        raise SecretsError("The keyring takes no more.")
+
+    again = client(server, save=full)
+    again.remember({"AAPL": 265598})
+    assert again.conids["AAPL"] == 265598
 
 
 # -- its own certificate -----------------------------------------------------------------------------------

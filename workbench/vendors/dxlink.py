@@ -218,8 +218,8 @@ class DXLink:
         )
 
     async def _handle(self, message: dict[str, Any]) -> tuple[list[Events], list[Bad]]:
-        kind, channel = message.get("type"), message.get("channel")
-        ours = channel == self._channel
+        # Ids are numbers in practice and texts in some of the protocol's examples.
+        kind, ours = message.get("type"), str(message.get("channel")) == str(self._channel)
         if kind == "FEED_DATA" and ours:
             self._renewals = 0
             return self._decoder.decode(message.get("data"))
@@ -360,7 +360,9 @@ def _key(entry: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _unauthorized(message: Mapping[str, Any]) -> bool:
-    return message.get("type") == "ERROR" and message.get("error") == "UNAUTHORIZED"
+    """Whether the connection is refused; of a channel the same word means one event that is not granted."""
+    whole = str(message.get("channel", 0)) == "0"
+    return whole and message.get("type") == "ERROR" and message.get("error") == "UNAUTHORIZED"
 
 
 def _words(message: Mapping[str, Any]) -> str:

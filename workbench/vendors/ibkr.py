@@ -4,6 +4,7 @@ Sources: IBKR Campus, Client Portal API and Web API reference; its pacing table.
 """
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ from workbench.errors import (
     ServiceError,
     ServiceRefusedError,
     ServiceUnavailableError,
+    WorkbenchError,
 )
 from workbench.market.instruments import is_option_symbol, parse_occ_symbol
 from workbench.redaction import remember_secret
@@ -36,6 +38,7 @@ VENDOR = Vendor(
     help_url="https://www.interactivebrokers.com/campus/ibkr-api-page/cpapi-v1/",
     connect_hint="Start the Client Portal gateway and log in on its page, https://localhost:5000.",
 )
+_log = logging.getLogger("workbench.vendors.ibkr")
 LARGEST_SNAPSHOT = 100
 """Contracts of one snapshot."""
 
@@ -48,7 +51,8 @@ _HISTORY_AT_ONCE = 5
 _CLOSED_OUT = timedelta(minutes=15)
 _SESSION_SECONDS = 55.0
 _INIT_TRIES = 3
-_KEPT_CONIDS = 300
+# What a keyring takes in one entry, on every system.
+_LONGEST_KEPT = 2_000
 # What the gateway says with a 4xx or 500 where it means that there is nothing.
 _NOTHING = ("chart data unavailable", "no data", "no contract", "no symbol found", "not found")
 # What it says where its brokerage session is gone though its login is not.
@@ -241,9 +245,11 @@ class IbkrClient:
             return
         self.conids.update(new)
         if self._save is not None:
-            kept = dict(list(self.conids.items())[-_KEPT_CONIDS:])
-            self._keys["conids"] = json.dumps(kept, separators=(",", ":"))
-            self._save(self._keys)
+            self._keys["conids"] = _text_of_newest(self.conids)
+            try:
+                self._save(self._keys)
+            except WorkbenchError as error:
+                _log.info("Contract ids are not kept for the next process: %s", error)
 
     def close(self) -> None:
         """Close the connections."""
@@ -319,6 +325,18 @@ def _holds(status: Mapping[str, Any]) -> bool:
         and status.get("connected", True) is not False
         and not status.get("competing")
     )
+
+
+def _text_of_newest(conids: Mapping[str, int]) -> str:
+    """Return as many of the newest ids as one entry of a keyring holds."""
+    kept: dict[str, int] = {}
+    length = 2
+    for symbol, conid in reversed(list(conids.items())):
+        length += len(symbol) + len(str(conid)) + 4
+        if length > _LONGEST_KEPT:
+            break
+        kept[symbol] = conid
+    return json.dumps(dict(reversed(list(kept.items()))), separators=(",", ":"))
 
 
 def _kept_conids(text: str | None) -> dict[str, int]:
