@@ -10,13 +10,12 @@ from workbench.errors import (
     MissingDataError,
     ServiceError,
     ServiceRefusedError,
-    UnknownSymbolError,
 )
 from workbench.market.corporate_actions import no_actions
 from workbench.market.instruments import is_option_symbol, underlying_of, underlying_of_class
 from workbench.market.schemas import BARS, NEWS, OPTION_QUOTES, QUOTES, RATES, TRADES, Column, names
 from workbench.providers.answers import Answer
-from workbench.providers.base import Day, nearest_names, require_interval
+from workbench.providers.base import Day, require_interval
 from workbench.providers.feeds import Feed
 from workbench.providers.network import NetworkProvider
 from workbench.providers.periods import Period, period_of
@@ -29,6 +28,7 @@ from workbench.providers.polygon_answers import (
 )
 from workbench.providers.polygon_chain import chain_from_snapshots
 from workbench.providers.polygon_feed import PolygonFeed
+from workbench.providers.polygon_names import PolygonNames
 from workbench.providers.polygon_questions import dates, instants, nanoseconds, said, spans
 from workbench.providers.polygon_reference import (
     actions_from_dividends,
@@ -68,19 +68,11 @@ class PolygonProvider(NetworkProvider):
     def __init__(self, client: PolygonClient) -> None:
         super().__init__()
         self._client = client
-        self._listed: list[str] | None = None
-        self._known: set[str] = set()
+        self._names = PolygonNames(client)
 
     def symbols(self) -> list[str]:
         """Return the shares that are listed today, in order."""
-        if self._listed is None:
-            found = [
-                our_symbol(str(record["ticker"]))
-                for record in self._reference({"market": "stocks", "active": "true"})
-                if isinstance(record, Mapping) and record.get("ticker")
-            ]
-            self._listed = sorted(set(found))
-        return list(self._listed)
+        return self._names.listed()
 
     def bars(
         self, symbols: Sequence[str], start: Day = None, end: Day = None, interval: str = "1d"
@@ -184,7 +176,7 @@ class PolygonProvider(NetworkProvider):
 
         rows = self._gathered(pages(), read, QUOTES)
         for symbol in sorted(unanswered):
-            self._require(symbol)
+            self._names.require(symbol)
             self._set_aside(what, "the service gave no answer for this symbol", symbol=symbol)
         return rows.drop_duplicates("symbol", keep="last", ignore_index=True)
 
@@ -224,10 +216,10 @@ class PolygonProvider(NetworkProvider):
             chain = self._gathered(self._client.pages(path, params), read, OPTION_QUOTES)
         except ServiceRefusedError as error:
             if error.status_code == 404:
-                self._require(own)
+                self._names.require(own)
             raise
         if chain.empty and not seen:
-            self._require(own)
+            self._names.require(own)
         by = ["expiry", "strike", "right", "symbol"]
         # A contract that is quoted anew while pages are read may come on two of them.
         return chain.drop_duplicates("symbol", keep="last").sort_values(by, ignore_index=True)
@@ -267,7 +259,7 @@ class PolygonProvider(NetworkProvider):
                     seen += len(found)
                     yield self._keep(translate(found, symbol=symbol, period=period), what)
                 if not seen:
-                    self._require(symbol)
+                    self._names.require(symbol)
 
         columns = tuple(Column(name, dtype, "") for name, dtype in _ACTIONS)
         actions = self._gathered(pages(), lambda frame, _: frame, columns)
@@ -364,12 +356,12 @@ class PolygonProvider(NetworkProvider):
                             line += count
                 except ServiceRefusedError as error:
                     if error.status_code == 404:
-                        self._require(symbol)
+                        self._names.require(symbol)
                     raise
                 if line == 1:
-                    self._require(symbol)
+                    self._names.require(symbol)
                 else:
-                    self._known.add(symbol)
+                    self._names.known.add(symbol)
 
         key: list[str] = [
             name for name in ("symbol", "time", "sequence", "trade_id") if name in names(columns)
@@ -382,66 +374,6 @@ class PolygonProvider(NetworkProvider):
             raise
         rows = self._kept_once(rows, key, told)
         return rows.sort_values(key[:3], kind="stable", ignore_index=True)
-
-    def _require(self, symbol: str) -> None:
-        """Ask whether a symbol exists.
-
-        Raises
-        ------
-        UnknownSymbolError
-            Naming the nearest that the service has.
-        """
-        if symbol in self._known:
-            return
-        if self._exists(symbol):
-            self._known.add(symbol)
-            return
-        near = self._nearest(underlying_of(symbol) if is_option_symbol(symbol) else symbol)
-        told = f"the nearest it has: {', '.join(near)}" if near else "it has nothing like it"
-        raise UnknownSymbolError(f"{self.label} has no {symbol!r}; {told}.")
-
-    def _exists(self, symbol: str) -> bool:
-        ticker = their_symbol(symbol)
-        if is_option_symbol(symbol):
-            path = "/v3/reference/options/contracts"
-            asked = ({"ticker": ticker, "limit": 1}, {"ticker": ticker, "limit": 1, "expired": "true"})
-        else:
-            path = "/v3/reference/tickers"
-            asked = ({"ticker": ticker, "limit": 1}, {"ticker": ticker, "limit": 1, "active": "false"})
-        for params in asked:
-            try:
-                found = records(self._client.get(path, params), path)
-            except ServiceRefusedError as error:
-                if error.status_code in (None, 404):
-                    continue
-                raise
-            if any(isinstance(record, Mapping) and record.get("ticker") == ticker for record in found):
-                return True
-        return False
-
-    def _nearest(self, symbol: str) -> list[str]:
-        """Return listed names like a misspelt one: by the service's search, then under its first letter."""
-        known = set(self._listed or ())
-        first = symbol[:1].upper()
-        asked: list[dict[str, Any]] = [{"search": symbol, "active": "true"}]
-        if first.isalpha():
-            asked.append({"ticker.gte": first, "ticker.lt": chr(ord(first) + 1), "active": "true"})
-        for params in asked:
-            near = nearest_names(symbol, known)
-            if near:
-                return near
-            known |= {
-                our_symbol(str(record["ticker"]))
-                for record in self._reference(params)
-                if isinstance(record, Mapping) and record.get("ticker")
-            }
-        return nearest_names(symbol, known)
-
-    def _reference(self, params: Mapping[str, Any]) -> Iterator[Any]:
-        path = "/v3/reference/tickers"
-        whole = {"limit": _REFERENCE_PAGE, "sort": "ticker", "order": "asc", **params}
-        for page in self._client.pages(path, whole):
-            yield from records(page, path)
 
 
 _ACTIONS = (("symbol", "text"), ("ex_date", "day"), ("kind", "text"), ("value", "float"))
