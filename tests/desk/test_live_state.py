@@ -40,10 +40,11 @@ def test_a_feed_in_trouble_makes_its_quotes_stale_whatever_their_age():
     assert set(found.reason) == {"Plain feed lost its connection: cut"}
 
 
-def test_outside_the_session_a_quote_is_closed_and_the_trouble_is_still_said():
+def test_outside_the_session_a_quote_is_closed_but_trouble_makes_it_stale_at_any_hour():
     assert states(0.1, 9999.0, is_open=False).state.tolist() == ["closed", "closed"]
     found = states(0.1, trouble="Plain feed was stopped", is_open=False)
-    assert found.reason[0] == "the market is closed; Plain feed was stopped"
+    assert found.state[0] == "stale"
+    assert found.reason[0] == "Plain feed was stopped; the market is closed"
 
 
 def test_a_quote_without_a_time_is_stale_and_one_from_the_near_future_is_new():

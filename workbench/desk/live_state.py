@@ -94,8 +94,9 @@ def quote_states(
 ) -> QuoteStates:
     """Return age, state and reason of quotes.
 
-    A quote is "closed" while its market is; else "stale" when its feed is in trouble or its age is past the
-    limit of its kind; else "old" when nothing came for a while on a feed that is well; else "live".
+    A quote is "stale" when its feed is in trouble, whatever the hour; else "closed" while its market is; else
+    "stale" when its age is past the limit of its kind; else "old" when nothing came for a while on a feed
+    that is well; else "live".
 
     Parameters
     ----------
@@ -138,12 +139,11 @@ def quote_states(
         reason[place] = (
             f"older than {limit:g} s, the limit of a{'n' * (kinds[place][0] in 'io')} {kinds[place]}"
         )
-    for place in np.flatnonzero(in_trouble).tolist():
-        state[place], reason[place] = STALE, troubles[place]
     state[~opened] = CLOSED
-    reason[~opened & ~in_trouble] = "the market is closed"
-    for place in np.flatnonzero(~opened & in_trouble).tolist():
-        reason[place] = f"the market is closed; {troubles[place]}"
+    reason[~opened] = "the market is closed"
+    for place in np.flatnonzero(in_trouble).tolist():
+        closed = "" if opened[place] else "; the market is closed"
+        state[place], reason[place] = STALE, f"{troubles[place]}{closed}"
     return QuoteStates(age, state, reason)
 
 
