@@ -130,11 +130,12 @@ class ZerodhaProvider(NetworkProvider):
             self._instrument(own)
         what = f"option chain {own}"
         fetched_at = datetime.now(UTC)
-        spot = self._client.quotes([own]) if contracts and listed.get(own) is not None else {}
+        # Each answer also tells what the underlying stands at just then.
+        spot = [own] if listed.get(own) is not None else []
 
         def pages() -> Iterator[tuple[Sequence[Instrument], dict[str, Any]]]:
             for part in self._client.in_parts(contracts):
-                yield part, spot | self._client.quotes([each.symbol for each in part])
+                yield part, self._client.quotes([*spot, *(each.symbol for each in part)])
 
         def read(page: tuple[Sequence[Instrument], dict[str, Any]], number: int) -> pd.DataFrame:
             part, quotes = page

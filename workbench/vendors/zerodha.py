@@ -181,9 +181,9 @@ class ZerodhaClient:
 
     @staticmethod
     def in_parts(instruments: Sequence[Instrument]) -> Iterator[Sequence[Instrument]]:
-        """Yield as many instruments at a time as one question for quotes may name."""
-        for at in range(0, len(instruments), MOST_QUOTES):
-            yield instruments[at : at + MOST_QUOTES]
+        """Yield as many contracts at a time as one question for quotes may name beside their underlying."""
+        for at in range(0, len(instruments), MOST_QUOTES - 1):
+            yield instruments[at : at + MOST_QUOTES - 1]
 
     def quotes(self, symbols: Sequence[str]) -> dict[str, Any]:
         """Return the quotes of instruments by symbol; those that Zerodha does not know are missing.
