@@ -141,7 +141,12 @@ class AlpacaProvider(NetworkProvider):
         what = f"bars {_named(symbols)} {interval} {_told(period)}"
         pages = history_pages(self._client, "bars", symbols, in_new_york(period) if spans else period, given)
         found = self._history(
-            what, symbols, pages, read, BARS, lambda rows: self._once(what, rows, ["symbol", "time"])
+            what,
+            symbols,
+            pages,
+            read,
+            BARS,
+            lambda rows: _ordered(self._kept_once(rows, ["symbol", "time"], what)),
         )
         return _between(found, period) if inside != period else found
 
@@ -186,7 +191,7 @@ class AlpacaProvider(NetworkProvider):
         what = f"trades {_named(symbols)} {_told(period)}"
         return self._history(
             what, symbols, history_pages(self._client, "trades", symbols, period), read, TRADES,
-            lambda rows: self._once(what, rows, ["symbol", "time", "trade_id"]),
+            lambda rows: _ordered(self._kept_once(rows, ["symbol", "time", "trade_id"], what)),
         )  # fmt: skip
 
     def latest_quotes(self, symbols: Sequence[str]) -> pd.DataFrame:
@@ -354,14 +359,6 @@ class AlpacaProvider(NetworkProvider):
         except ServiceError as error:
             return {}, error
 
-    def _once(self, what: str, rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-        """Return the rows by symbol and time; of one that pages tell differently the last counts."""
-        earlier = rows[rows.duplicated(key, keep="last")]
-        for row in earlier.itertuples(index=False):
-            reason = "another page tells this row differently, and that one counts"
-            self._set_aside(what, reason, symbol=str(row.symbol), text=str(row))
-        return _once(rows, key, ["symbol", "time"])
-
     # -- symbols -----------------------------------------------------------------------------------------
 
     def _require_known(self, symbols: Sequence[str]) -> None:
@@ -412,6 +409,10 @@ def _between(rows: pd.DataFrame, period: Period, column: str = "time") -> pd.Dat
     if period.end is not None:
         keep &= times <= period.end
     return rows[keep].reset_index(drop=True)
+
+
+def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.sort_values(["symbol", "time"], kind="stable", ignore_index=True)
 
 
 def _once(rows: pd.DataFrame, key: list[str], by: list[str]) -> pd.DataFrame:
