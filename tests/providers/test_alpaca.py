@@ -129,7 +129,7 @@ def test_a_row_that_two_pages_tell_differently_counts_once_and_is_told(server, p
     assert bars["close"][utc("2022-02-01")] == 174.5
     bad = provider.quarantined()
     assert bad["file"].tolist() == ["bars AAPL 1d 2022-02-01..2022-02-07"]
-    assert bad["reason"].tolist() == ["another page tells this row differently, and that one counts"]
+    assert bad["reason"].str.contains("a later page has the same").all()
 
 
 def test_bars_told_backwards_come_in_order(server, provider_of):
