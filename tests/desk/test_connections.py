@@ -1,5 +1,7 @@
 """Services of a desk: keys are proved before they are kept, and each state is told with what to do."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.servers.alpaca import KEYS, AlpacaServer
@@ -9,6 +11,7 @@ from workbench.desk.connections import in_words
 from workbench.errors import ArgumentError, NeedsLoginError, PermissionDeniedError, UnknownProviderError
 from workbench.providers import SERVICE_NAMES, vendor_of
 from workbench.security import variable_name
+from workbench.settings import ServiceSettings
 
 
 @pytest.fixture
@@ -128,3 +131,19 @@ def test_login_links_are_those_of_the_services(home, monkeypatch):
 def test_states_are_words():
     assert in_words("rate_limited") == "rate limited"
     assert in_words("market_closed") == "market closed"
+
+
+def test_every_address_and_key_stands_in_the_one_table():
+    """docs/services.md: each setting with its variable and default, each credential with its variable."""
+    text = (Path(__file__).parents[2] / "docs" / "services.md").read_text()
+    services = ServiceSettings()
+    for name in SERVICE_NAMES:
+        section = getattr(services, name)
+        for field in type(section).model_fields:
+            default = getattr(section, field)
+            shown = ", ".join(default) if isinstance(default, tuple) else str(default)
+            variable = f"WORKBENCH_SERVICES__{name}__{field}".upper()
+            cell = f"`{shown}`" if shown else "empty"
+            assert f"| `services.{name}.{field}` | `{variable}` | {cell} |" in text
+        for part in vendor_of(name).credentials:
+            assert f"`{variable_name(name, part.name)}`" in text
