@@ -58,7 +58,8 @@ def main() -> None:
 
 def measure(folder: Path, rate: int, seconds: float) -> None:
     from tests.servers.feed import PlainProvider
-    from workbench.desk.stream import StreamPlan, StreamWorker
+    from workbench.desk.stream import StreamWorker
+    from workbench.desk.stream_line import StreamPlan
     from workbench.settings import load_settings
     from workbench.store import Lake, Ledger
 

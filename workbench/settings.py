@@ -131,7 +131,7 @@ class StreamSettings(_Section):
         ("quotes", "trades"), min_length=1, description="What is streamed, where the service has it."
     )
     flush_seconds: float = Field(
-        0.01, ge=0.001, le=1, description="How often events are validated and put into the live table."
+        0.005, ge=0.001, le=1, description="How often events are validated and put into the live table."
     )
     lake_seconds: float = Field(2.0, ge=0.1, le=60, description="How often events go to the lake.")
     queue: int = Field(

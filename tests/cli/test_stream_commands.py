@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from workbench.cli.main import main
-from workbench.desk.stream import process_of, stream_holder
+from workbench.desk.stream_lease import process_of, stream_holder
 from workbench.desk.stream_process import StreamKeeper, remember, stop_streams
 from workbench.errors import ArgumentError
 from workbench.settings import load_settings, write_setting
@@ -22,11 +22,14 @@ STAND_IN = """
 import signal, sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from workbench.desk.stream import LEASE, _holder
+from workbench.desk.stream_lease import LEASE, new_holder
 from workbench.store import Ledger
 home, service = sys.argv[1:3]
-ledger, holder, stopping = Ledger.open(Path(home) / "ledger.sqlite"), _holder(), []
+ledger, holder, stopping = Ledger.open(Path(home) / "ledger.sqlite"), new_holder(), []
 signal.signal(signal.SIGTERM, lambda *_: stopping.append(1))
+dead = ledger.leases.holder(LEASE + service, datetime.now(UTC))
+if dead:
+    ledger.leases.release(LEASE + service, dead)
 assert ledger.leases.acquire(LEASE + service, holder, datetime.now(UTC), 60)
 while not stopping:
     time.sleep(0.02)

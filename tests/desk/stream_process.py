@@ -16,9 +16,9 @@ def main() -> int:
     tests.__path__ = [str(Path(project) / "tests")]
     sys.modules["tests"] = tests
     from tests.servers.feed import PlainProvider
-
     from workbench.desk.logs import configure_logging
-    from workbench.desk.stream import StreamPlan, StreamWorker
+    from workbench.desk.stream import StreamWorker
+    from workbench.desk.stream_line import StreamPlan
     from workbench.settings import load_settings
     from workbench.store import Lake, Ledger
 

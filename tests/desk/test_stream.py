@@ -12,7 +12,9 @@ from tests.contracts.feed_contract import until
 from tests.servers.feed import PlainProvider, PlainServer, run
 from workbench import Desk
 from workbench.desk import stream_feed
-from workbench.desk.stream import StreamPlan, StreamWorker, stream_holder
+from workbench.desk.stream import StreamWorker
+from workbench.desk.stream_lease import stream_holder
+from workbench.desk.stream_line import StreamPlan
 from workbench.errors import StoreBusyError
 from workbench.settings import load_settings, write_settings
 from workbench.store.lock import StoreLock

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from tests.servers.feed import PlainServer
-from workbench.desk.stream import stream_holder
+from workbench.desk.stream_lease import stream_holder
 from workbench.settings import write_settings
 from workbench.store import Lake, Ledger
 from workbench.store.live import LIVE_FILE, LiveTable
@@ -86,7 +86,7 @@ class Streamed:
         self.process.terminate()
         assert self.process.wait(60) == 0, (self.home / "errors.txt").read_text()
 
-    def wait(self, true, what: str, seconds: float = 30.0) -> None:
+    def wait(self, true, what: str, seconds: float = 90.0) -> None:
         end = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < end, f"no {what}; {(self.home / 'errors.txt').read_text()}"
@@ -161,7 +161,7 @@ def filled(streamed: Streamed) -> bool:
 def kill_and_fill(home: Path, server: PlainServer, count: int) -> None:
     with Streamed(home, server, "quotes,trades") as streamed:
         first, last = rounds(streamed, count)
-        streamed.wait(lambda: filled(streamed), "filled gaps", 40)
+        streamed.wait(lambda: filled(streamed), "filled gaps", 120)
         streamed.end()
         trades, quotes, gaps = streamed.read()
         assert len(gaps) >= count * len(SYMBOLS)

@@ -134,7 +134,7 @@ def replay(desk: "Desk", day: str, symbols: tuple[str, ...], speed: float, kinds
 def _run(ctx: click.Context, desk: "Desk", watch: "Mapping[str, Sequence[str]]") -> None:
     """Stream what no other process streams; of the rest only show what comes."""
     from workbench.cli.live_display import LiveDisplay
-    from workbench.desk.stream import process_of, stream_holder
+    from workbench.desk.stream_lease import process_of, stream_holder
     from workbench.desk.stream_process import stream_here
 
     holders = {service: stream_holder(desk._ledger, service) for service in watch}

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from workbench.desk.logs import child_environment, get_logger
-from workbench.desk.stream import StreamPlan, StreamWorker, process_of, stream_holder
+from workbench.desk.stream import StreamWorker
+from workbench.desk.stream_lease import process_of, stream_holder
+from workbench.desk.stream_line import StreamPlan
 from workbench.errors import ArgumentError, WorkbenchError
 from workbench.settings import load_settings, write_setting
 from workbench.store import Ledger
