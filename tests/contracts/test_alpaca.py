@@ -110,3 +110,10 @@ class TestAlpacaFeed(FeedContract):
 
     def chunks(self, server):
         return server.chunks
+
+
+class TestAlpacaBarsFeed(TestAlpacaFeed):
+    """Bars come for shares alone."""
+
+    symbols = ("AAPL", "BRK.B")
+    kinds = ("bars",)
