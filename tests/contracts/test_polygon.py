@@ -471,9 +471,9 @@ def test_the_calls_of_the_free_plan_are_counted(server):
     assert len(server.seen) == 2
 
 
-def test_a_limit_without_a_time_is_waited_for_a_little_longer_each_time(server):
+def test_a_limit_without_a_time_is_waited_for(server):
     server.limit_headers = lambda seconds: {}
-    server.bad.limit(1.5)
+    server.bad.limit(0.8)
     assert len(connect(server).bars(["AAPL"], FIRST, LAST)) == len(SESSIONS)
 
 

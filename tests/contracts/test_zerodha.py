@@ -284,9 +284,11 @@ def test_a_request_token_becomes_the_token_of_the_day_and_is_kept(server):
 
 def test_a_token_of_yesterday_is_not_even_tried(server):
     keys = KEYS | {"valid_until": "2026-11-20T00:30:00+00:00"}
+    desk = HurriedTransport()
     with pytest.raises(NeedsLoginError, match="login"):
-        connect(server, keys, now=lambda: MORNING).bars(["NSE:INFY"])
+        connect(server, keys, desk, now=lambda: MORNING).bars(["NSE:INFY"])
     assert server.seen == []
+    assert desk.states.get("zerodha").state == "needs_login"
     early = MORNING - timedelta(hours=5)
     assert len(connect(server, keys, now=lambda: early).bars(["NSE:INFY"], FIRST, LAST)) == len(SESSIONS)
 

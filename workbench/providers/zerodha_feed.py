@@ -67,8 +67,7 @@ class ZerodhaFeed:
                 address, service=VENDOR.name, label=self.label, headers={"X-Kite-Version": "3"}
             )
         except NeedsLoginError:
-            self._client.session.refuse()
-            raise self._client.session.needs_login("the ticker takes the token no more") from None
+            raise self._client.refused("the ticker takes the token no more") from None
 
     async def subscribe(self, wanted: Mapping[str, Collection[str]]) -> None:
         """Ask for more instruments, with the whole book.
@@ -179,8 +178,7 @@ class ZerodhaFeed:
             return []
         words = redact(str(said.get("data") or "no reason given"))[:_LONGEST_TEXT]
         if "token" in words.lower() and "instrument" not in words.lower():
-            self._client.session.refuse()
-            raise self._client.session.needs_login(words)
+            raise self._client.refused(words)
         return [Batch("quotes", [], received_at, [("", f"the service tells of an error: {words}", words)])]
 
     async def _say(self, action: str, value: Any) -> None:

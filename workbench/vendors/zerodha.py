@@ -225,7 +225,7 @@ class ZerodhaClient:
 
     def stream_address(self) -> str:
         """Return the address of the ticker; key and token are part of it and must not be shown."""
-        fields = urlencode({"api_key": self.session.api_key, "access_token": self.session.token()})
+        fields = urlencode({"api_key": self.session.api_key, "access_token": self._token()})
         return f"{self.settings.stream_url}{'&' if '?' in self.settings.stream_url else '?'}{fields}"
 
     def check(self) -> str:
@@ -244,7 +244,7 @@ class ZerodhaClient:
     # -- calls -------------------------------------------------------------------------------------------
 
     def _called(self, call: Callable[[HttpClient], Any]) -> Any:
-        self.session.token()
+        self._token()
         try:
             answer = call(self._connection())
         except NeedsLoginError:
@@ -252,6 +252,21 @@ class ZerodhaClient:
             raise
         self._pause.over()
         return answer
+
+    def _token(self) -> str:
+        """Return the token of the day; without one the desk's table of services tells so."""
+        try:
+            return self.session.token()
+        except NeedsLoginError as error:
+            self._transport.states.set(VENDOR.name, error.state, str(error))
+            raise
+
+    def refused(self, words: str) -> NeedsLoginError:
+        """Note that the ticker takes the token no more, and return the error that tells the user."""
+        self.session.refuse()
+        error = self.session.needs_login(words)
+        self._transport.states.set(VENDOR.name, error.state, str(error))
+        return error
 
     def _connection(self) -> HttpClient:
         if self._http is None:
@@ -293,7 +308,7 @@ class ZerodhaClient:
         return self._error(said) if said.get("error_type") == "TokenException" else None
 
     def _error(self, said: Mapping[str, Any]) -> ServiceError:
-        words = redact(str(said.get("message") or said.get("error_type") or "no reason given"))[:300]
+        words = words_of(said)
         match said.get("error_type"):
             case "TokenException":
                 return self.session.needs_login(words)
@@ -308,12 +323,15 @@ class ZerodhaClient:
             raise _odd(path)
         if answer.get("status") == "error" or answer.get("error_type"):
             error = self._error(answer)
-            if isinstance(error, NeedsLoginError):
-                self.session.refuse()
-            raise error
+            raise self.refused(words_of(answer)) if isinstance(error, NeedsLoginError) else error
         if answer.get("data") is None:
             raise _odd(path)
         return answer["data"]
+
+
+def words_of(said: Mapping[str, Any]) -> str:
+    """Return what an answer says about its failure, without secrets."""
+    return redact(str(said.get("message") or said.get("error_type") or "no reason given"))[:300]
 
 
 def _odd(path: str) -> ServiceAnswerError:
