@@ -12,7 +12,7 @@ from workbench.errors import ArgumentError
 from workbench.signals.sentiment_rules import evidence_in
 from workbench.signals.sentiment_tokens import tokens_of
 
-LEXICON_VERSION = "1"
+LEXICON_VERSION = "2"
 # Scores nearer to zero than this are called neutral.
 NEUTRAL_WITHIN = 0.2
 LABELS = ("negative", "neutral", "positive")

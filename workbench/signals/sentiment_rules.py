@@ -18,6 +18,7 @@ _NOUN_REACH = 4
 _PAIR_REACH = 5
 _NEGATED = -0.7
 _CONCEDED = 0.35
+_CAUSE = 0.5
 _BEFORE_BUT = 0.5
 _QUESTION = 0.15
 _MODAL = 0.7
@@ -30,6 +31,11 @@ _PHRASES = {tuple(phrase.split()): weight for phrase, weight in PHRASES.items()}
 _PHRASE_STARTS = frozenset(phrase[0] for phrase in _PHRASES)
 # Words that act on a target, and the weight of the two together: "tops Wall Street targets".
 _PAIRS: tuple[tuple[frozenset[str], frozenset[str], float], ...] = (
+    # Raising money is no raise of anything that is good in itself.
+    (frozenset(("raise",)), words.MONEY, 0.0),
+    (frozenset(("record",)), words.GOOD_TO_RISE, 1.6),
+    (frozenset(("hit", "hurt", "dent", "harm")), words.GOOD_TO_RISE - words.SHARES, -1.4),
+    (frozenset(("avoid",)), words.SHARES, -1.2),
     (words.BEATING, words.TARGETS, 2.3),
     (words.MISSING, words.TARGETS, -2.3),
     (frozenset(("meet",)), words.TARGETS, 0.15),
@@ -185,11 +191,12 @@ def _moved(tokens: Tokens, taken: list[bool], place: int) -> int | None:
     following = tokens.words[place + 1] if place + 1 < len(tokens.words) else ""
     ahead = range(place + 1, min(place + 1 + _NOUN_REACH, len(taken)))
     behind = range(place - 1, max(place - 1 - _NOUN_REACH, -1), -1)
-    first, second = (ahead, behind) if word in words.ACTING or following in ("in", "of") else (behind, ahead)
-    nearest = _noun_in(tokens, taken, first, place)
-    if nearest is None:
-        nearest = _noun_in(tokens, taken, second, place)
-    return nearest
+    if following in ("in", "of"):
+        return _noun_in(tokens, taken, ahead, place)
+    if word not in words.ACTING:
+        return _noun_in(tokens, taken, behind, place)
+    nearest = _noun_in(tokens, taken, ahead, place)
+    return nearest if nearest is not None else _noun_in(tokens, taken, behind, place)
 
 
 def _noun_in(tokens: Tokens, taken: list[bool], places: range, origin: int) -> int | None:
@@ -197,6 +204,10 @@ def _noun_in(tokens: Tokens, taken: list[bool], places: range, origin: int) -> i
         if tokens.clauses[place] != tokens.clauses[origin]:
             return None
         name = tokens.words[place]
+        if place > origin and name in words.EXPLAINING:
+            return None
+        if name == "net" and place + 1 < len(taken) and tokens.words[place + 1] in words.BAD_TO_RISE:
+            continue
         if name in words.NEITHER:
             return place
         if not taken[place] and (name in words.GOOD_TO_RISE or name in words.BAD_TO_RISE):
@@ -258,6 +269,12 @@ def _emphasis(tokens: Tokens) -> list[float]:
                 if tokens.clauses[other] != clause:
                     break
                 emphasis[other] = _CONCEDED
+        elif word in words.BREAKS:
+            # "Shares fall as costs rise": the cause says less than what came of it.
+            clause = tokens.clauses[place]
+            for other in range(place, len(emphasis)):
+                if tokens.clauses[other] == clause:
+                    emphasis[other] *= _CAUSE
         elif word in words.TURNING and place:
             emphasis[:place] = [value * _BEFORE_BUT for value in emphasis[:place]]
     return emphasis

@@ -12,6 +12,7 @@ from workbench.signals.sentiment_words import (
     CONCEDING,
     DROPPING,
     EMOJI,
+    EXPLAINING,
     FAILING,
     FALLING,
     GOOD_TO_RISE,
@@ -19,6 +20,7 @@ from workbench.signals.sentiment_words import (
     KEEPING,
     MISSING,
     MODALS,
+    MONEY,
     NEGATORS,
     NEITHER,
     PROMISES,
@@ -57,7 +59,7 @@ _PHRASE_WORDS = frozenset(word for phrase in PHRASES for word in phrase.split())
 VOCABULARY = frozenset().union(
     WORDS, RISING, FALLING, ACTING, GOOD_TO_RISE, BAD_TO_RISE, NEITHER, JOBS, TARGETS, PROMISES, BEATING,
     MISSING, KEEPING, DROPPING, RETURNING, NEGATORS, FAILING, STRONGER, WEAKER, MODALS, CONCEDING, TURNING,
-    SHARES, _PHRASE_WORDS,
+    SHARES, EXPLAINING, MONEY, _PHRASE_WORDS,
 )  # fmt: skip
 _KNOWN: dict[str, str] = {}
 _MOST_KNOWN = 50_000

@@ -24,25 +24,29 @@ WORDS = _weights(
             recovery boom exonerate thrive multibagger undervalued lucrative
         """,
         1.5: """
+            oversubscribed sizzle
             beat approve approval clear award gain success successful profitable upside momentum
             optimistic optimism outpace exceed surpass accretive benefit breakout overweight
             clearance improvement resilient solid healthy thrill cheer embrace acquit dismiss
-            reinstate amazing awesome crush reward bounce brighten upswing milestone
+            reinstate amazing awesome crush reward bounce brighten upswing
         """,
         1.0: """
-            better best good great gains secure land earn profitability favourable favorable
+            stun
+            better best good great secure land earn profitability favourable favorable
             advantage buyback repurchase ahead early relief ease confident confidence boost help
-            support resume restart efficient popular demand partner save saving positive bull
+            support resume restart efficient popular partner save saving positive bull
             long undisputed winner rescue lead leader attractive cheap expansion constructive
             encourage encouraging innovative premium deleverage break-even double triple
             quadruple
         """,
         0.5: "profit growth grow accelerate optimise contract breakeven approved",
         -0.5: """
+            subdued muted tepid cautiously erratic choppy
             loss concern caution cautious volatile uncertainty uncertain headwind drag
             restructure restructuring short tariff
         """,
         -1.0: """
+            turbulence sour succumb tough sluggishness
             weak weaker weakest soft sluggish slow slowdown worse worst bad poor negative lag
             pressure squeeze halt pause delay postpone dilute dilutive dilution bear risk doubt
             worry fear struggle hurt harm hinder weigh gloomy overhang problem trouble outage
@@ -59,6 +63,7 @@ WORDS = _weights(
             crisis junk sewage unsafe fatal wreck death die
         """,
         -2.0: """
+            meltdown rout bloodbath carnage
             bearish downgrade fraud bribery corruption default delist delinquency guilty convict
             indict insolvent insolvency disaster catastrophe toxic manipulation misconduct
             embezzle plague
@@ -77,9 +82,9 @@ WORDS = _weights(
 RISING = _weights(
     {
         2.5: "soar skyrocket",
-        2.2: "surge jump spike rocket rally pop",
-        1.6: "climb leap swell balloon",
-        1.3: "rise gain advance grow increase expand widen accelerate mount higher more up upward",
+        2.2: "surge jump spike rocket rally pop zoom",
+        1.6: "climb leap swell balloon gallop",
+        1.3: "regain rise gain advance grow increase expand widen accelerate mount higher more up upward",
         1.4: "improve",
         1.2: "raise lift hike boost add upsize rebuild strengthen",
     }
@@ -91,7 +96,7 @@ FALLING = _weights(
         1.6: "slide skid drop slip shed dwindle evaporate",
         1.4: "deteriorate worsen",
         1.3: """
-            fall decline decrease shrink narrow contract decelerate lower fewer less down
+            slower soften fall decline decrease shrink narrow contract decelerate lower fewer less down
             downward dip retreat
         """,
         1.2: "cut slash reduce trim pare curb weaken eliminate cool ease",
@@ -100,6 +105,7 @@ FALLING = _weights(
 # These act on what stands behind them, and say little without it.
 ACTING = _set(
     """
+    slower
     raise lift hike boost add increase cut slash reduce trim pare curb shed lower narrow widen
     expand shrink grow accelerate eliminate ease weaken strengthen more less fewer higher gain drop
     """
@@ -108,6 +114,7 @@ ACTING = _set(
 # What moves. Good when it rises:
 GOOD_TO_RISE = _set(
     """
+    gain net subscription
     profit profitability earnings eps revenue sales margin guidance outlook forecast dividend order
     backlog growth demand share stock volume delivery booking cash income subscriber customer user
     market futures index production output capacity target confidence spending traffic productivity
@@ -125,8 +132,11 @@ BAD_TO_RISE = _set(
     emission recall worry uncertainty leverage burn loan
     """
 )
+# What stands behind these words explains a move, and does not move itself: "tumbles on default fears".
+EXPLAINING = _set("on by with due over despite for ahead")
+MONEY = _set("crore lakh million billion trillion bn mn money capital fund funds debt ncds")
 # Neither: a move of these says nothing by itself. Jobs are no good news when they are cut.
-NEITHER = _set("fund funding offering note bond rate term facility route version limit")
+NEITHER = _set("supply fund funding offering note bond rate term facility route version limit")
 JOBS = _set("job staff worker workforce headcount employee position")
 
 TARGETS = _set(
