@@ -19,7 +19,7 @@ Mask = npt.NDArray[np.bool_]
 _REASONS_ARE_LISTED_UP_TO = 6
 # No market has such amounts in any currency; past them a figure is a slip or a unit gone wrong, and one
 # such row would drown every other in a sum.
-_LARGEST = {"price": 1e9, "quantity": 1e12, "volume": 1e15}
+LARGEST = {"price": 1e9, "quantity": 1e12, "volume": 1e15}
 _MISSING: dict[str, Any] = {"text": None, "float": np.nan, "instant": pd.NaT, "day": pd.NaT}
 
 
@@ -89,7 +89,7 @@ class Rules:
 
     def unless_within(self, kind: str, *columns: str) -> None:
         """Refuse amounts that no market has."""
-        limit = _LARGEST[kind]
+        limit = LARGEST[kind]
         for name in columns:
             self.refuse(np.abs(self.values(name)) > limit, _beyond(name, limit))
 

@@ -20,7 +20,17 @@ from workbench.market.columns import (
     frame_schema,
     names,
 )
-from workbench.market.row_rules import Checked, Rules, above, absent, below, quarantined_rows, require_columns
+from workbench.market.row_rules import (
+    LARGEST,
+    Checked,
+    Rules,
+    above,
+    absent,
+    below,
+    quarantined_rows,
+    require_columns,
+)
+from workbench.market.sound_bars import are_sound
 
 __all__ = [
     "BARS", "EARNINGS", "FILLS", "METRICS", "NEWS", "OPTION_QUOTES", "PRICE_COLUMNS", "QUOTES", "RATES",
@@ -57,6 +67,9 @@ def check_bars(frame: pd.DataFrame) -> Checked:
         If a column is missing or of another type.
     """
     frame = require_columns(frame, BARS)
+    if are_sound(frame, largest_price=LARGEST["price"], largest_volume=LARGEST["volume"]):
+        kept = names(BARS) + (["line"] if "line" in frame else [])
+        return Checked(frame[kept].reset_index(drop=True), quarantined_rows())
     rules = Rules(frame)
     rules.missing("symbol", "time", *PRICE_COLUMNS)
     rules.unless_a_symbol()

@@ -8,10 +8,11 @@ import pandas as pd
 from workbench.errors import ArgumentError, DataFormatError
 from workbench.market.corporate_actions import no_actions
 from workbench.market.schemas import BARS, PRICE_COLUMNS, check_bars, names
-from workbench.providers.columns import BAR_NAMES
+from workbench.providers.columns import BAR_NAMES, choose_columns
 from workbench.providers.parsed import ParsedFile, RowReader
 from workbench.providers.tables import RawTable, ticker_of_name
 
+_NUMBERS = (*PRICE_COLUMNS, "volume", "vwap", "dividend", "split")
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
@@ -28,7 +29,7 @@ def bars_from_table(
         BAR_NAMES,
         columns,
         required=["time", *PRICE_COLUMNS],
-        numbers=[*PRICE_COLUMNS, "volume", "vwap", "dividend", "split"],
+        numbers=_NUMBERS,
     )
     times = reader.times("time", time_zone=time_zone)
     frame = pd.DataFrame(
@@ -36,7 +37,8 @@ def bars_from_table(
             "symbol": _symbols(reader, symbol),
             "time": times.values,
             **{name: reader.numbers(name) for name in names(BARS)[2:]},
-        }
+        },
+        copy=False,  # each column is ours alone
     )
     dividends, splits = reader.numbers("dividend"), reader.numbers("split")
     return reader.finish(
@@ -48,12 +50,19 @@ def bars_from_table(
     )
 
 
+def number_headers(headers: list[str], columns: Mapping[str, str] | None, name: str) -> set[str]:
+    """Return the headers of columns that hold plain numbers; one whose writing was told is read as told."""
+    chosen = choose_columns(headers, BAR_NAMES, columns, file=name)
+    found = {header for name in _NUMBERS if name in chosen for header in chosen.headers[name]}
+    return found - set(chosen.formats)
+
+
 def _symbols(reader: RowReader, symbol: str | None) -> "pd.Series[str]":
     if "symbol" in reader:
         if symbol is not None:
             header = reader.chosen.header("symbol")
             raise ArgumentError(f"{reader.table.name} has the symbols in {header!r}; leave `symbol` out.")
-        return pd.Series(reader.texts("symbol"), dtype="str")
+        return reader.text_column("symbol")
     named = symbol or ticker_of_name(reader.table.name)
     if named is None:
         raise DataFormatError(

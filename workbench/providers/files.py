@@ -14,12 +14,13 @@ import pandas as pd
 from workbench.errors import MissingDataError
 from workbench.market.corporate_actions import ACTION_COLUMNS, no_actions
 from workbench.market.schemas import quarantined_rows
-from workbench.providers.bars_file import bars_from_table
+from workbench.providers.bars_file import bars_from_table, number_headers
 from workbench.providers.base import Day, between_days, no_bars, require_interval, require_known
 from workbench.providers.chain_file import chain_from_table
 from workbench.providers.fills_file import fills_from_table
 from workbench.providers.kinds import KindsProvider
 from workbench.providers.parsed import ParsedFile
+from workbench.providers.series_file import series_from_table
 from workbench.providers.tables import read_table, table_from_frame
 
 PathText = str | PathLike[str]
@@ -67,7 +68,10 @@ def read_bars_file(
     ArgumentError
         If an argument names what does not exist.
     """
-    table = read_table(Path(path), encoding=encoding)
+    path = Path(path)
+    table = read_table(
+        path, encoding=encoding, numbers=lambda headers: number_headers(headers, columns, path.name)
+    )
     return bars_from_table(table, columns=columns, time_zone=time_zone, symbol=symbol)
 
 
@@ -191,6 +195,49 @@ def parse_fills(
         account=account,
         currency=currency,
     )
+
+
+def read_series_file(
+    path: PathText,
+    *,
+    kind: str,
+    columns: Columns = None,
+    time_zone: str | None = None,
+    encoding: str | None = None,
+    symbol: str | None = None,
+) -> ParsedFile:
+    """Read quotes, trades, news, earnings, rates or metrics from a CSV or Parquet file.
+
+    Parameters
+    ----------
+    path, columns, time_zone, encoding
+        As in `read_bars_file`; our columns are those of `schemas.QUOTES` and so on. Of these a file may leave
+        out `sequence`, `trade_id`, `source_id`, `fiscal_period` and `curve`: they are made from the row.
+    kind : {"quotes", "trades", "news", "earnings", "rates", "metrics"}
+        What the rows are. Rates are continuously compounded per year, as fractions.
+    symbol : str, optional
+        Whose rows they are, where no column says so; of rates the curve.
+
+    Raises
+    ------
+    DataFormatError, ArgumentError
+        As `read_bars_file`.
+    """
+    table = read_table(Path(path), encoding=encoding)
+    return series_from_table(table, kind, columns=columns, time_zone=time_zone, symbol=symbol)
+
+
+def parse_series(
+    frame: pd.DataFrame,
+    *,
+    kind: str,
+    columns: Columns = None,
+    time_zone: str | None = None,
+    symbol: str | None = None,
+) -> ParsedFile:
+    """Take such rows from a frame; arguments and errors are those of `read_series_file`."""
+    table = table_from_frame(frame)
+    return series_from_table(table, kind, columns=columns, time_zone=time_zone, symbol=symbol)
 
 
 class FilesProvider(KindsProvider):

@@ -128,6 +128,10 @@ class RowReader:
         text = self.table.text(self.chosen.header(name))
         return np.array(text.to_numpy(zero_copy_only=False), dtype=object)
 
+    def text_column(self, name: str) -> "pd.Series[str]":
+        """Return a column as trimmed text in a series, missing where nothing was written."""
+        return pd.Series(pd.array(self.table.text(self.chosen.header(name)), dtype="str"))
+
     def times(
         self, name: str, *, time_zone: str | None = None, only_days: bool = False, beside: str | None = None
     ) -> ReadTimes:
@@ -141,7 +145,8 @@ class RowReader:
         read = read_times(
             self.table, headers, pattern=pattern, time_zone=time_zone, only_days=only_days, beside=other
         )
-        self.refuse(_given(read.reasons), lambda at: str(read.reasons[at]))
+        if not read.all_read:
+            self.refuse(_given(read.reasons), lambda at: str(read.reasons[at]))
         return read
 
     def instants(

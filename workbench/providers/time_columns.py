@@ -50,11 +50,14 @@ class ReadTimes:
         True where no value has a time of day.
     reasons : ndarray of object
         Why a value could not be read; None where it could, or where nothing was written.
+    all_read : bool
+        True where it is known that there are no reasons.
     """
 
     values: pd.DatetimeIndex
     daily: bool
     reasons: npt.NDArray[np.object_]
+    all_read: bool = False
 
 
 @dataclass
@@ -130,9 +133,13 @@ def read_times(
     instants, daily, reasons = _resolve(stamps, zone, only_days, where)
     shown = [f"`{headers[0]}` {value!s} is no date or time" for value in distinct.to_pylist()]
     reasons = np.where(stamps.read, reasons, np.array(shown, dtype=object)) if shown else reasons
+    all_read = all(reason is None for reason in reasons)
     missing = pd.DatetimeIndex([pd.NaT]).as_unit("us").tz_localize("UTC")
     # Code -1, nothing written, takes the last entry.
     values = pd.DatetimeIndex(instants.append(missing).take(codes))
+    if all_read:
+        # Ten million rows would take as long to say so one by one as to read.
+        return ReadTimes(values, daily, np.broadcast_to(np.array(None, dtype=object), len(codes)), True)
     return ReadTimes(values, daily, np.array([*reasons, None], dtype=object)[codes])
 
 
