@@ -532,6 +532,22 @@ def test_a_refused_sign_in_says_what_to_do(server, answer, error, state):
     assert answer[1] in str(caught.value)
 
 
+def test_an_error_in_the_middle_of_a_stream_is_told_and_does_not_end_it(server):
+    async def work():
+        feed = connect(server).stream(("quotes",))
+        await feed.open()
+        await feed.subscribe({"quotes": ["AAPL"]})
+        server.say('[{"ev":"status","status":"error","message":"a hiccup"}]')
+        server.emit(as_event("quotes", {"symbol": "AAPL", **EVENTS["quotes"]}))
+        await events(feed, "quotes", 1, batches := [])
+        assert [bad[1] for batch in batches for bad in batch.bad] == [
+            "the service tells of an error: a hiccup"
+        ]
+        await feed.close()
+
+    run(work())
+
+
 def test_a_plan_for_options_alone_streams_options(server):
     server.auth_answer = {"stocks": ("auth_failed", "Your plan doesn't include websocket access.")}
 

@@ -60,6 +60,7 @@ class PolygonFeed:
         self._channels: dict[str, str] = {}
         self._answers: dict[str, str] = {}
         self._refusals: list[str] = []
+        self._asking = False
 
     @property
     def label(self) -> str:
@@ -246,7 +247,15 @@ class PolygonFeed:
         for channel in channels:
             self._answers.pop(channel, None)
         self._refusals = []
-        await self._say(market, action, channels)
+        self._asking = True
+        try:
+            await self._say(market, action, channels)
+            return await self._answered(channels)
+        finally:
+            self._asking = False
+
+    async def _answered(self, channels: Sequence[str]) -> dict[str, str]:
+        """Wait for the answers to one request, as long as they keep coming."""
         refused: dict[str, str] = {}
         left = list(channels)
         until = time.monotonic() + self._patience
@@ -292,6 +301,9 @@ class PolygonFeed:
                 self._answers |= dict.fromkeys(words.replace(",", " ").split(), status)
             elif status in _REFUSED and not words.lower().startswith("auth"):
                 self._refusals.append(words or status)
+                if not self._asking:
+                    told = ("", f"the service tells of an error: {words or status}", words or status)
+                    self._pending.append(Batch("quotes", [], time.time(), [told]))
             else:
                 self._raise_for(status, words, market)
 
