@@ -26,6 +26,8 @@ _SHOWN = [
     "time", "headline", "symbols", "sources", "author", "url", "summary", "sentiment", "scorer", "kind",
     "updated_at", "seen_at", "first_seen", "copies", "source", "source_id",
 ]  # fmt: skip
+# More stories than this are cheaper to find by their source than each by its identity.
+_NAMED_ONE_BY_ONE = 1_000
 _A_WEEK = pd.Timedelta(days=7)
 _AHEAD = pd.Timedelta(days=120)
 
@@ -62,7 +64,7 @@ class NewsQuestions(DataQuestions):
         asked: dict[str, Any] = {"start": start, "end": end, "on_progress": on_progress}
         names = symbols_asked(symbols) if symbols else []
         # Taken before the fetch: what that brings is not to hide what changed in older stories.
-        newest = self._newest_change(source.label)
+        newest = self._newest_change(source.label) if hasattr(source, "changed_news") else None
         summary = self.ingest(source, names, kinds=("news",), **asked)
         if summary.complaints.empty and newest is not None:
             return fetch_changes(
@@ -270,7 +272,9 @@ class NewsQuestions(DataQuestions):
         """Return when the desk learned of each story, whatever its words were then."""
         if rows.empty:
             return rows["seen_at"]
-        where = {"source": sorted(set(rows["source"])), "source_id": rows["source_id"].unique().tolist()}
+        where = {"source": sorted(set(rows["source"]))}
+        if len(rows) <= _NAMED_ONE_BY_ONE:
+            where["source_id"] = rows["source_id"].unique().tolist()
         versions = self._lake.revisions("news", where=where, known_at=knowledge)
         first = versions.groupby(["source", "source_id"])["recorded_at"].min()
         keys = pd.MultiIndex.from_frame(rows[["source", "source_id"]])
