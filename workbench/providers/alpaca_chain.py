@@ -12,7 +12,7 @@ import pandas as pd
 from workbench.errors import ArgumentError, ServiceAnswerError
 from workbench.market.instruments import OptionContract, parse_occ_symbol
 from workbench.market.schemas import OPTION_QUOTES, check_option_quotes, quarantined_rows
-from workbench.providers.alpaca_rows import with_both_sides
+from workbench.providers.alpaca_rows import nanoseconds, with_both_sides
 from workbench.providers.answers import Answer, Field, read_rows
 
 _NOBODY = (0, "0", "0.0")
@@ -40,7 +40,7 @@ _FIELDS = (
     Field("multiplier", ("our contract.multiplier", "our multiplier")),
 )
 _STANDARD = 100.0
-_EXCHANGE = "America/New_York"
+_DAY = 24 * 3600 * 10**9
 
 
 def read_chain(
@@ -237,11 +237,12 @@ def _volume_of_the_session(snapshot: Mapping[str, Any]) -> Any:
     bar, quote = snapshot.get("dailyBar"), snapshot.get("latestQuote")
     if not isinstance(bar, Mapping) or not isinstance(quote, Mapping):
         return None
-    days = [pd.to_datetime(str(each.get("t")), utc=True, errors="coerce") for each in (bar, quote)]
-    if any(pd.isna(day) for day in days):
+    try:
+        # The bar is stamped with midnight in New York.
+        since = nanoseconds(quote.get("t")) - nanoseconds(bar.get("t"))
+    except ValueError:
         return None
-    same = days[0].tz_convert(_EXCHANGE).date() == days[1].tz_convert(_EXCHANGE).date()
-    return bar.get("v") if same else None
+    return bar.get("v") if 0 <= since < _DAY else None
 
 
 def _is_on(option: OptionContract, contract: Mapping[str, Any], underlying: str) -> bool:

@@ -249,10 +249,8 @@ def _action(
         return "`symbol` is missing"
     if symbols is not None and our_symbol(symbol) not in symbols:
         return "nobody asked for this symbol"
-    day = (
-        pd.to_datetime(record.get("ex_date"), errors="coerce") if _is_text(record.get("ex_date")) else pd.NaT
-    )
-    if pd.isna(day):
+    day = _day(record.get("ex_date"))
+    if day is None:
         return f"`ex_date` is {record.get('ex_date')!r}, no date"
     numbers = {name: _number(record.get(name)) for name in ("rate", "old_rate", "new_rate") if name in record}
     needed = ("old_rate", "new_rate") if kind.endswith("_split") else ("rate",)
@@ -265,7 +263,7 @@ def _action(
         row_kind, value = "split", 1 + numbers["rate"]
     else:
         row_kind, value = "split", numbers["new_rate"] / numbers["old_rate"]
-    return our_symbol(symbol), day.tz_localize(None).normalize(), row_kind, value
+    return our_symbol(symbol), day, row_kind, value
 
 
 def _dated_by_session(frame: pd.DataFrame) -> pd.DataFrame:
@@ -364,8 +362,15 @@ def _list_of(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+def _day(told: Any) -> pd.Timestamp | None:
+    """Return the date that a text tells, of the years in which there are markets."""
+    try:
+        day = pd.Timestamp(told) if isinstance(told, str) and told.strip() else None
+    except (ValueError, OverflowError):
+        return None
+    if day is None or pd.isna(day) or not 1900 <= day.year < 2200:
+        return None
+    return day.tz_localize(None).normalize()
 
 
 def _number(value: Any) -> float:
