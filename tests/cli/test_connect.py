@@ -8,9 +8,11 @@ import sys
 import time
 
 import pytest
+from click.testing import CliRunner
 
 from tests.servers.alpaca import KEYS, AlpacaServer
 from tests.servers.alpaca_world import fill
+from workbench.cli.main import main
 
 NO_HISTORY = "shell's history"
 
@@ -37,10 +39,8 @@ def environment(alpaca, tmp_path):
 
 
 def workbench(environment, *arguments, typed=None):
-    return subprocess.run(
-        [sys.executable, "-m", "workbench", *arguments],
-        env=environment, input=typed, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    """Run a command in this process, as `workbench` would with that environment."""
+    return CliRunner().invoke(main, arguments, env=environment, input=typed or "")
 
 
 def at_a_terminal(environment, arguments, answers):
@@ -81,7 +81,7 @@ def test_a_person_types_keys_that_do_not_show(environment, tmp_path):
     assert KEYS["secret_key"].encode() not in found
     week = ("ingest", "alpaca", "AAPL", "--start", "2022-02-01", "--end", "2022-02-07")
     fetched = workbench(environment, *week)
-    assert fetched.returncode == 0, fetched.stderr
+    assert fetched.exit_code == 0, fetched.stderr
     assert "AAPL" in fetched.stdout
     again = workbench(environment, *week)
     assert "holds all of it already" in again.stdout
@@ -95,28 +95,28 @@ def test_a_person_types_keys_that_do_not_show(environment, tmp_path):
 def test_a_script_pipes_its_keys(environment):
     lines = "".join(f"{name}={value}\n" for name, value in KEYS.items())
     done = workbench(environment, "connect", "alpaca", "--stdin", typed=lines)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert KEYS["secret_key"] not in done.stdout + done.stderr
     listed = workbench(environment, "connections")
-    assert listed.returncode == 0
+    assert listed.exit_code == 0
     assert "connected" in listed.stdout or "market closed" in listed.stdout
 
 
 def test_a_secret_on_the_command_line_is_warned_about(environment):
     given = [f"--key={name}={value}" for name, value in KEYS.items()]
     done = workbench(environment, "connect", "alpaca", *given, typed="")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert NO_HISTORY in done.stderr
     assert KEYS["secret_key"] not in done.stdout + done.stderr
     odd = workbench(environment, "connect", "alpaca", "--key", f"{KEYS['secret_key']}", typed="")
-    assert odd.returncode != 0
+    assert odd.exit_code != 0
     assert KEYS["secret_key"] not in odd.stdout + odd.stderr
 
 
 def test_wrong_keys_get_one_sentence_and_are_not_kept(environment):
     wrong = f"key_id={KEYS['key_id']}\nsecret_key=wrong-one-5512\n"
     done = workbench(environment, "connect", "alpaca", "--stdin", typed=wrong)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert done.stderr.startswith("Error: ")
     assert "Traceback" not in done.stderr
     assert "wrong-one-5512" not in done.stdout + done.stderr
@@ -126,14 +126,14 @@ def test_wrong_keys_get_one_sentence_and_are_not_kept(environment):
 
 def test_without_a_key_a_calm_sentence_says_what_to_type(environment):
     done = workbench(environment, "ingest", "polygon", "AAPL")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "not connected; `workbench connect polygon`" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     status = workbench(environment, "data", "status")
-    assert status.returncode == 0
+    assert status.exit_code == 0
     assert "workbench connect polygon" in status.stdout
     unknown = workbench(environment, "connect", "alpacca", typed="")
-    assert unknown.returncode == 1
+    assert unknown.exit_code == 1
     assert "alpaca" in unknown.stderr
 
 

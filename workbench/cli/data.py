@@ -107,10 +107,13 @@ def show_ingest(summary: "IngestSummary") -> bool:
 @click.command(cls=DeskCommand)
 @click.argument("path", type=click.Path())
 @click.option(
-    "--kind", type=click.Choice(["bars", "chain", "fills"]), required=True, help="What the rows are."
+    "--kind",
+    type=click.Choice(["bars", "chain", "fills", "quotes", "trades", "news", "earnings", "rates", "metrics"]),
+    required=True,
+    help="What the rows are.",
 )
 @click.option("--source", help="Where the data come from.  [default: the file's name]")
-@click.option("--symbol", help="Symbol of bars, or underlying of a chain, that have no such column.")
+@click.option("--symbol", help="Symbol of the rows, or underlying of a chain, where no column says it.")
 @click.option(
     "--column", "columns", multiple=True, metavar="THEIRS=OURS", help="Name a column; may be repeated."
 )
@@ -129,7 +132,7 @@ def load(
     encoding: str | None,
     interval: str | None,
 ) -> None:
-    """Load your own CSV or Parquet file of bars, an option chain, or fills.
+    """Load your own CSV or Parquet file of bars, an option chain, fills, quotes, trades, news and more.
 
     Example: workbench load prices.csv --kind bars --column "Adj Close=ignore"
     """

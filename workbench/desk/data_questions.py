@@ -187,7 +187,7 @@ class DataQuestions(ConnectionQuestions):
         ----------
         path_or_frame : path or DataFrame
             CSV (also compressed) or Parquet.
-        kind : {"bars", "chain", "fills"}
+        kind : {"bars", "chain", "fills", "quotes", "trades", "news", "earnings", "rates", "metrics"}
             What the rows are.
         source : str
             Where the data come from; shown beside every figure made of them.
@@ -200,7 +200,7 @@ class DataQuestions(ConnectionQuestions):
         interval : str, optional
             Of bars, as in ``"1d"`` or ``"5m"``; read from their times unless given.
         symbol : str, optional
-            For bars without a symbol column; for a chain the underlying.
+            For rows without a symbol column; for a chain the underlying, for rates the curve.
 
         Returns
         -------

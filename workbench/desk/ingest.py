@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ from workbench.desk.frames import DeskFrame, desk_frame
 from workbench.errors import ArgumentError, DataFormatError
 from workbench.market.instruments import is_option_symbol, underlying_of
 from workbench.providers import (
+    SERIES_KINDS,
     ParsedFile,
     parse_bars,
     parse_chain,
     parse_fills,
+    parse_series,
     read_bars_file,
     read_chain_file,
     read_fills_file,
+    read_series_file,
 )
 from workbench.store import Lake, Ledger
 
@@ -29,11 +33,13 @@ READERS: dict[str, Callable[..., ParsedFile]] = {
     "bars": read_bars_file,
     "chain": read_chain_file,
     "fills": read_fills_file,
+    **{kind: partial(read_series_file, kind=kind) for kind in SERIES_KINDS},
 }
 PARSERS: dict[str, Callable[..., ParsedFile]] = {
     "bars": parse_bars,
     "chain": parse_chain,
     "fills": parse_fills,
+    **{kind: partial(parse_series, kind=kind) for kind in SERIES_KINDS},
 }
 
 
@@ -64,7 +70,7 @@ def load_into(
     symbol: str | None,
     recorded_at: pd.Timestamp,
 ) -> DeskFrame:
-    """Load a file or frame of bars, an option chain or fills; see `Desk.load`."""
+    """Load a file or frame of one kind; see `Desk.load`."""
     if kind not in READERS:
         raise ArgumentError(f"`kind` is {kind!r}; give one of {', '.join(map(repr, READERS))}.")
     if not source or not source.strip():
@@ -72,7 +78,7 @@ def load_into(
             "`source` is empty; name where the data come from, as in 'my broker, 2024 export'."
         )
     options: dict[str, Any] = {"columns": columns, "time_zone": time_zone}
-    if kind in ("bars", "chain"):
+    if kind != "fills":
         options |= {"symbol": symbol}
     if isinstance(data, pd.DataFrame):
         parsed = PARSERS[kind](data, **options)
@@ -86,7 +92,7 @@ def load_into(
         quarantine_rows(lake, "fills", bad, source)
         counts = _with_quarantined(counts, bad, rows)
     else:
-        table = "option_quotes"
+        table = "option_quotes" if kind == "chain" else kind
         if kind == "bars":
             table = bars_table(_interval_of(parsed, interval))
             if table == "intraday_bars":

@@ -6,9 +6,11 @@ from workbench.providers.files import (
     parse_bars,
     parse_chain,
     parse_fills,
+    parse_series,
     read_bars_file,
     read_chain_file,
     read_fills_file,
+    read_series_file,
 )
 from workbench.providers.modelled import ModelledChainProvider
 from workbench.providers.parsed import ParsedFile
@@ -21,9 +23,11 @@ from workbench.providers.registry import (
     vendor_of,
 )
 from workbench.providers.sample import SampleProvider
+from workbench.providers.series_file import SERIES_KINDS
 
 __all__ = [
     "PROVIDER_NAMES",
+    "SERIES_KINDS",
     "SERVICE_NAMES",
     "Access",
     "FilesProvider",
@@ -37,8 +41,10 @@ __all__ = [
     "parse_bars",
     "parse_chain",
     "parse_fills",
+    "parse_series",
     "read_bars_file",
     "read_chain_file",
     "read_fills_file",
+    "read_series_file",
     "vendor_of",
 ]
