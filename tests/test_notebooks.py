@@ -73,3 +73,11 @@ def test_the_story_of_your_own_file_loads_it_and_says_what_was_refused(tmp_path)
     assert "100 bars of AAPL" in text_of(notebook)  # 103 sessions, three of them refused
     assert "4 rows were refused" in text_of(notebook)
     assert figures_in(outputs) >= 1
+
+
+def test_the_story_of_trust_finds_the_one_odd_bar_and_shows_why_it_is_right(demo_home, tmp_path):
+    notebook, outputs = run("05_can_i_trust_these_data.ipynb", tmp_path, home=str(demo_home))
+    assert "Sessions missing: 0. Odd bars: 1. Rows refused: 0." in text_of(notebook)
+    assert figures_in(outputs) >= 1
+    tables = "".join(out["data"]["text/plain"] for out in outputs if "text/plain" in out.get("data", {}))
+    assert "-51.9" in tables  # Apple on 29 September 2000
