@@ -6,6 +6,7 @@ answer subscriptions and send what `emit` is given; `refused` symbols are no syn
 `most_symbols` of one channel are past the plan.
 """
 
+import contextlib
 import json
 import math
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pandas as pd
+from websockets.exceptions import ConnectionClosed
 
 from tests.servers.base import STRANGER, Answer, LocalServer, Request
 from workbench.vendors.msgpack import Instant, decode, encode
@@ -208,10 +210,9 @@ class AlpacaServer(LocalServer):
 
     def tell(self, socket: Any, messages: list[Any]) -> None:
         """Send messages in one frame."""
-        try:
+        # Who was just cut off is told nothing more.
+        with contextlib.suppress(OSError, ConnectionClosed):
             socket.send(encode(messages) if self.packed(socket) else json.dumps(messages))
-        except OSError:
-            return
 
     def asked(self, channel: str) -> set[str]:
         """Return what all connections have subscribed to."""
