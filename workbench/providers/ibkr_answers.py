@@ -380,7 +380,7 @@ def positive_whole(value: Any) -> int | None:
     """Return a whole number above zero, which the gateway writes as number or text; else None."""
     try:
         found = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return found if found > 0 and not isinstance(value, bool) else None
 

@@ -57,7 +57,8 @@ _GREEKS = {
 }
 _NO_FIGURES = frozenset({"symbol", "updated-at", "created-at", "earnings", "listed-market"})
 _SESSIONS = {"BTO": "before_open", "AMC": "after_close", "DMT": "during", "DMH": "during"}
-_LONGEST_PERIOD_MS = 10**11  # of a text of digits: below it is a year, not an instant
+# Milliseconds of our times; a smaller or a larger number is no instant.
+_INSTANTS_MS = (10**11, 10**13)
 
 
 def bars_from_candles(
@@ -365,7 +366,7 @@ def _sides_of(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _instant_text(value: Any) -> Any:
     """Return an instant as ISO text, which the service writes so or as milliseconds since 1970."""
-    if _is_number(value) and float(value) > _LONGEST_PERIOD_MS:
+    if _is_number(value) and _INSTANTS_MS[0] < float(value) < _INSTANTS_MS[1]:
         return datetime.fromtimestamp(float(value) / 1000, UTC).isoformat()
     return value
 
