@@ -17,7 +17,7 @@ from workbench.cli.show import console
 if TYPE_CHECKING:
     import pandas as pd
 
-Frames = Callable[[], tuple["pd.DataFrame", "pd.DataFrame"]]
+Frame = Callable[[], "pd.DataFrame"]
 
 REFRESH_SECONDS = 0.25
 LINE_SECONDS = 5.0
@@ -31,14 +31,14 @@ class LiveDisplay:
 
     Parameters
     ----------
-    frames : callable
-        Returns the quotes and the feeds of now, in the columns of `Desk.quotes` and `Desk.feeds`.
+    quotes, feeds : callable
+        Return those of now, in the columns of `Desk.quotes` and `Desk.feeds`.
     title : str
         Above the picture.
     """
 
-    def __init__(self, frames: Frames, title: str) -> None:
-        self._frames = frames
+    def __init__(self, quotes: Frame, feeds: Frame, title: str) -> None:
+        self._quotes, self._feeds = quotes, feeds
         self._title = title
         self._out = console()
         self._stop = threading.Event()
@@ -61,13 +61,12 @@ class LiveDisplay:
             return
         with Live(console=self._out, refresh_per_second=1 / REFRESH_SECONDS, transient=False) as live:
             while not self._stop.wait(REFRESH_SECONDS):
-                live.update(picture(*self._frames(), title=self._title))
+                live.update(picture(self._quotes(), self._feeds(), title=self._title))
 
     def _lines(self) -> None:
         due = time.monotonic()
         while not self._stop.wait(REFRESH_SECONDS):
-            _, feeds = self._frames()
-            for feed in feeds.to_dict("records"):
+            for feed in self._feeds().to_dict("records"):
                 line = f"{feed['feed']} {feed['state'].replace('_', ' ')}" + (
                     f": {feed['detail']}" if feed["detail"] else ""
                 )

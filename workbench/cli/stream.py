@@ -121,7 +121,7 @@ def replay(desk: "Desk", day: str, symbols: tuple[str, ...], speed: float, kinds
 
     with desk.replay(day, speed=speed, symbols=list(symbols) or None, kinds=kinds) as played:
         try:
-            with LiveDisplay(lambda: (played.quotes(), played.feeds()), f"{played.label}, not live"):
+            with LiveDisplay(played.quotes, played.feeds, f"{played.label}, not live"):
                 while not played.wait(0.1):
                     pass
         except KeyboardInterrupt:
@@ -147,7 +147,7 @@ def _run(ctx: click.Context, desk: "Desk", watch: "Mapping[str, Sequence[str]]")
     ours = {service: symbols for service, symbols in watch.items() if service not in elsewhere}
     names = [symbol for symbols in watch.values() for symbol in symbols]
     title = "Streaming; Ctrl-C ends it with everything in the lake" if ours else "Ctrl-C ends the picture"
-    with LiveDisplay(lambda: (desk.quotes(names), desk.feeds()), title):
+    with LiveDisplay(lambda: desk.quotes(names), desk.feeds, title):
         if not ours:
             try:
                 while True:
