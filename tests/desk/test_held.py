@@ -80,6 +80,11 @@ def test_calls_made_and_saved_are_counted_across_processes(desk, server):
     asked = desk.asked().loc["plain"]
     assert (asked["calls"], asked["held"], asked["rate"]) == (2, 2, 0.5)
     assert "option_chain 5 s" in desk.asked().note
+    stats = desk.cache_stats()
+    assert stats.loc["answers of services", ["hits", "misses", "rate"]].tolist() == [2, 2, 0.5]
+    assert stats.loc["option chain that may change", "ttl_seconds"] == 5
+    assert stats.loc["latest quotes that may change", "ttl_seconds"] == 1
+    assert "bars" in stats.index
 
 
 def test_retention_forgets_what_is_older_and_nothing_else(desk, server, monkeypatch):

@@ -14,6 +14,7 @@ from workbench.desk.clock import InstantLike
 from workbench.desk.daily import DailyQuestions
 from workbench.desk.frames import DeskFrame, desk_frame
 from workbench.desk.health import DeskStatus, desk_status
+from workbench.desk.held import with_services
 from workbench.desk.live import LiveQuestions
 from workbench.desk.news import NewsQuestions
 from workbench.desk.option_questions import OptionQuestions
@@ -81,6 +82,10 @@ class Desk(
     def latest_backtest(self, strategy: str | None = None) -> dict[str, Any] | None:
         """Return the newest stored result document, or None."""
         return self._ledger.backtests.latest(strategy)
+
+    def cache_stats(self) -> DeskFrame:
+        """Return what is kept to answer sooner, in memory and of services: hits, misses, for how long."""
+        return with_services(super().cache_stats(), self.asked())
 
     # -- alerts, pipelines, state ----------------------------------------------------------------------
 

@@ -250,5 +250,27 @@ class HeldQuestions(DataQuestions):
         )
 
 
+def with_services(stats: pd.DataFrame, asked: pd.DataFrame) -> DeskFrame:
+    """Return what is kept in memory, with what need not be asked of services again, and for how long."""
+    calls, held = int(asked["calls"].sum()), int(asked["held"].sum())
+    rows = {
+        "answers of services": {
+            "hits": held,
+            "misses": calls,
+            "rate": held / (calls + held) if calls + held else float("nan"),
+            "kept_until": "settled periods are held for good; `refresh=True` asks again",
+        }
+    }
+    for kind, age in ages()["fresh_seconds"].items():
+        shown = str(kind).replace("_", " ")
+        rows[f"{shown} that may change"] = {
+            "ttl_seconds": age,
+            "kept_until": f"{age:g} s after they were asked",
+        }
+    more = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=stats.columns)
+    frame = pd.concat([pd.DataFrame(stats), more.astype(stats.dtypes.to_dict())]).rename_axis("cache")
+    return desk_frame(frame, title="Answers that are kept", formats={"rate": ".0%"})
+
+
 def _naive(day: pd.Timestamp) -> pd.Timestamp:
     return day.tz_localize(None)

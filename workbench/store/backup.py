@@ -35,8 +35,8 @@ __all__ = ["Manifest", "content_hashes", "export_desk", "restore_desk"]
 _FORMAT = 1
 _MANIFEST = "manifest.json"
 _LAKE, _LEDGER = "lake", "ledger.sqlite"
-# Logs are the machine's and not the desk's; the live table is rebuilt from its feed.
-_LEFT_OUT = ("logs", "live.sqlite", _LAKE, _LEDGER)
+# Logs, and what the machine knows of services now, are not the desk's; the live table is rebuilt from its feed.
+_LEFT_OUT = ("logs", "transport", "live.sqlite", _LAKE, _LEDGER)
 _LOCK_TIMEOUT = 300.0
 _PIECE = 2**20
 _COPY_CATALOG = """
