@@ -23,7 +23,7 @@ from workbench.market.schemas import (
 )
 
 DAILY = "1d"
-_UNITS = {"s": "s", "m": "min", "h": "h", "d": "D", "w": "W"}
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 _MINUTE = pd.Timedelta(minutes=1)
 _HOUR = pd.Timedelta(hours=1)
 _DAY = pd.Timedelta(days=1)
@@ -77,7 +77,7 @@ class Kind:
         call = getattr(provider, self.name)
         if self.name == "option_chain":
             found = [call(symbol) for symbol in symbols]
-            return pd.concat(found, ignore_index=True) if len(found) > 1 else found[0]
+            return pd.concat(found, ignore_index=True) if len(found) > 1 else _frame(found[0])
         if span is None:
             return _frame(call(list(symbols)))
         bounds: tuple[Any, Any] = (span.first, span.last)
@@ -110,7 +110,7 @@ def kind_of(name: str, interval: str) -> Kind:
 
 def interval_length(interval: str) -> pd.Timedelta:
     """Return how long a bar of an interval such as ``5m`` lasts."""
-    return pd.Timedelta(int(interval[:-1]), unit=_UNITS[interval[-1]])
+    return pd.Timedelta(seconds=int(interval[:-1]) * _SECONDS[interval[-1]])
 
 
 def finished(bars: pd.DataFrame, interval: str, now: pd.Timestamp, calendar: str) -> pd.DataFrame:

@@ -120,20 +120,24 @@ class Planner:
 
     def note(self, kind: Kind, ask: Ask, rows: "pd.Series[Any]", wanted: Span | None, interval: str) -> None:
         """Note in the ledger that an ask was answered in full; `rows` counts them by symbol."""
-        known = {"interval": _series_interval(kind, interval), "fetched_at": self.now}
+        named = _series_interval(kind, interval)
         for symbol in ask.symbols or ("",):
             count = int(rows.get(symbol, 0))
-            key = (self.provider, kind.name, symbol)
+            series = (self.provider, kind.name, symbol, named)
             if kind.clock == "snapshot":
                 # It tells how things stood at one moment; what was asked before says nothing any more.
-                self._coverage.forget(*key, known["interval"])
-                first, last = (ask.span.first, ask.span.last) if ask.span else (ASKED_AT, ASKED_AT)
-                self._coverage.add(*key, first=first, last=last, complete=False, rows=count, **known)
+                self._coverage.forget(*series)
+                self._add(series, ask.span or Span(ASKED_AT, ASKED_AT), complete=False, rows=count)
                 continue
             for span in self._settled(kind, [ask.span] if ask.span else [], interval, self.now):
-                self._coverage.add(*key, first=span.first, last=span.last, complete=True, rows=count, **known)
+                self._add(series, span, complete=True, rows=count)
             if wanted is not None and ask.span is not None and ask.span.last == wanted.last:
-                self._coverage.add(*key, first=ASKED_AT, last=ASKED_AT, complete=False, rows=0, **known)
+                self._add(series, Span(ASKED_AT, ASKED_AT), complete=False, rows=0)
+
+    def _add(self, series: tuple[str, str, str, str], span: Span, *, complete: bool, rows: int) -> None:
+        self._coverage.add(
+            *series, first=span.first, last=span.last, complete=complete, rows=rows, fetched_at=self.now
+        )
 
     def _missing(
         self, kind: Kind, symbol: str, wanted: Span | None, interval: str, *, refresh: bool

@@ -70,9 +70,10 @@ class IngestSummary(DeskFrame):
 
     def lines(self) -> list[str]:
         """Say what went wrong and what to do, a line each; none when all is well."""
+        told = self.complaints[["said", "what_to_do"]].astype(str)
         said = [
-            f"{row.said} → {row.what_to_do}" if row.what_to_do not in row.said else row.said
-            for row in self.complaints.itertuples()
+            words if advice in words else f"{words} → {advice}"
+            for words, advice in zip(told["said"], told["what_to_do"], strict=True)
         ]
         if self.left:
             calls = "1 call is" if self.left == 1 else f"{self.left:,} calls are"

@@ -35,7 +35,7 @@ __all__ = ["Manifest", "content_hashes", "export_desk", "restore_desk"]
 _FORMAT = 1
 _MANIFEST = "manifest.json"
 _LAKE, _LEDGER = "lake", "ledger.sqlite"
-# Logs, and what the machine knows of services now, are not the desk's; the live table is rebuilt from its feed.
+# Logs and what is known of services now are the machine's; the live table is rebuilt from its feed.
 _LEFT_OUT = ("logs", "transport", "live.sqlite", _LAKE, _LEDGER)
 _LOCK_TIMEOUT = 300.0
 _PIECE = 2**20
