@@ -499,6 +499,33 @@ def test_an_index_streams_its_value(server):
     run(work())
 
 
+def test_quotes_of_an_index_are_refused_in_words_unless_its_value_is_wanted_too(server):
+    async def work():
+        feed = connect(server).stream(("quotes", "trades"))
+        await feed.open()
+        with pytest.raises(ServiceRefusedError, match=r"SPX.*value"):
+            await feed.subscribe({"quotes": ["SPX", "AAPL"]})
+        await feed.subscribe({"quotes": ["SPX"], "trades": ["SPX"]})
+        assert server.subscribed() == {"Q.AAPL", "V.I:SPX"}
+        await feed.close()
+
+    run(work())
+
+
+def test_more_contracts_than_a_connection_carries_are_refused_by_name(server):
+    contracts = [f"SPY   270115C{strike:05d}000" for strike in range(1, 1003)]
+
+    async def work():
+        feed = connect(server).stream(("quotes",))
+        await feed.open()
+        with pytest.raises(ServiceRefusedError, match=r"SPY   270115C01001000, SPY   270115C01002000: one"):
+            await feed.subscribe({"quotes": contracts})
+        assert len(server.subscribed()) == 1000
+        await feed.close()
+
+    run(work())
+
+
 def test_silence_after_a_subscription_is_a_refusal(server):
     server.silent.add("Q.MSFT")
 

@@ -96,8 +96,7 @@ class PolygonFeed:
         ServiceRefusedError
             Naming those that it refused or left without an answer; the others are subscribed.
         """
-        by_market = self._new_channels(wanted)
-        unanswered: dict[str, str] = {}
+        by_market, unanswered = self._new_channels(wanted)
         for market, channels in by_market.items():
             if market not in self._sockets:
                 try:
@@ -109,7 +108,8 @@ class PolygonFeed:
                 unanswered |= await self._ask(market, "subscribe", channels[at : at + _CHUNK])
         self._channels = {name: symbol for name, symbol in self._channels.items() if name not in unanswered}
         if unanswered:
-            named = ", ".join(sorted({our_symbol(channel.split(".", 1)[1]) for channel in unanswered}))
+            names = sorted({our_symbol(channel.split(".", 1)[1]) for channel in unanswered})
+            named = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
             reason = next(iter(unanswered.values()))
             raise ServiceRefusedError(
                 f"{VENDOR.label} does not stream {named}: {reason}", service=VENDOR.label
@@ -215,32 +215,33 @@ class PolygonFeed:
 
     # -- asking ------------------------------------------------------------------------------------------
 
-    def _new_channels(self, wanted: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
-        """Name the channels that are not subscribed yet, by market.
-
-        Raises
-        ------
-        ServiceRefusedError
-            If there are more contracts than one connection carries quotes of.
-        """
+    def _new_channels(
+        self, wanted: Mapping[str, Collection[str]]
+    ) -> tuple[dict[str, list[str]], dict[str, str]]:
+        """Name the channels that are new, by market, and those that cannot be had, with the reason."""
         found: dict[str, list[str]] = {}
+        refused: dict[str, str] = {}
+        room = _MOST_OPTION_QUOTES - sum(channel.startswith("Q.O:") for channel in self._channels)
         for kind, symbols in wanted.items():
             for symbol in dict.fromkeys(symbols):
                 channel = _channel(kind, symbol)
-                if channel not in self._channels:
-                    self._channels[channel] = symbol
-                    found.setdefault(_market(symbol), []).append(channel)
-        quotes = [channel for channel in self._channels if channel.startswith("Q.O:")]
-        if len(quotes) > _MOST_OPTION_QUOTES:
-            for channel in (name for names in found.values() for name in names):
-                del self._channels[channel]
-            named = ", ".join(our_symbol(name[2:]) for name in quotes[_MOST_OPTION_QUOTES:][:10])
-            raise ServiceRefusedError(
-                f"{VENDOR.label} streams quotes of {_MOST_OPTION_QUOTES:,} contracts at most; too many are "
-                f"{named} and what follows.",
-                service=VENDOR.label,
-            )
-        return found
+                if channel in self._channels:
+                    continue
+                if channel.startswith("Q.I:"):
+                    # Who wants both kinds gets what there is.
+                    if symbol not in wanted.get("trades", ()):
+                        refused[channel] = "an index has no quotes; its value comes with `trades`"
+                    continue
+                if channel.startswith("Q.O:"):
+                    if room <= 0:
+                        refused[channel] = (
+                            f"one connection carries quotes of {_MOST_OPTION_QUOTES:,} contracts"
+                        )
+                        continue
+                    room -= 1
+                self._channels[channel] = symbol
+                found.setdefault(_market(symbol), []).append(channel)
+        return found, refused
 
     async def _ask(self, market: str, action: str, channels: Sequence[str]) -> dict[str, str]:
         """Send one request, and return the channels without a good answer, with the reason."""
