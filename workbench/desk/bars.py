@@ -19,6 +19,8 @@ from workbench.store import FrameCache
 Adjust = Literal["all", "splits"] | None
 _SHOWN = ["open", "high", "low", "close", "volume"]
 _ACTIONS = "corporate_actions"
+# No session closes later than this after the midnight, in UTC, of its date.
+_LONGEST_SESSION = pd.Timedelta(days=3)
 
 
 class BarQuestions(OpenedDesk):
@@ -150,7 +152,7 @@ class BarQuestions(OpenedDesk):
         if is_later.any():
             changes.append(frame.loc[is_later, "time"].min())
             frame = frame[~is_later]
-        if table == "daily_bars":
+        if table == "daily_bars" and len(frame) and frame["time"].max() > now - _LONGEST_SESSION:
             # A bar of today is not known before today's close, whenever its file was made.
             closes = session_closes(calendar, frame["time"].dt.tz_localize(None).dt.normalize())
             is_open = closes > now
