@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from tests.servers.feed import PlainServer
+from workbench.desk.live import live_quotes
 from workbench.desk.stream_lease import stream_holder
-from workbench.settings import write_settings
+from workbench.settings import load_settings, write_settings
 from workbench.store import Lake, Ledger
 from workbench.store.live import LIVE_FILE, LiveTable
 
@@ -26,7 +27,7 @@ class Streamed:
 
     def __init__(self, home: Path, server: PlainServer, history: str) -> None:
         self.home, self.server, self.history = home, server, history
-        write_settings(home, {"stream.lake_seconds": 0.3})
+        write_settings(home, {"stream.lake_seconds": 0.3, "market.calendar": "24/7"})
         self.live = LiveTable(home / LIVE_FILE)
         self.ledger = Ledger.open(home / "ledger.sqlite")
         self.random = random.Random(7)
@@ -185,6 +186,24 @@ def kill_without_history(home: Path, server: PlainServer, count: int) -> None:
         assert lost > 0
         assert gaps["backfilled_at"].isna().all()
         assert gaps["reason"].str.contains("Plain feed keeps no quotes; Plain feed keeps no trades").all()
+
+
+def test_a_killed_stream_makes_its_quotes_stale_within_a_second(tmp_path, server):
+    with Streamed(tmp_path, server, "") as streamed:
+        settings = load_settings(tmp_path)
+
+        def states():
+            return set(live_quotes(streamed.live, settings, time.time(), SYMBOLS)["state"])
+
+        streamed.start()
+        streamed.wait(lambda: states() == {"live"}, "live quotes")
+        streamed.kill()
+        killed = time.monotonic()
+        while states() != {"stale"}:
+            assert time.monotonic() < killed + 1.5
+            time.sleep(0.01)
+        reason = live_quotes(streamed.live, settings, time.time(), SYMBOLS)["reason"].iloc[0]
+        assert reason.startswith("the stream's process has not been heard for 1.")
 
 
 def test_a_killed_stream_leaves_a_marked_gap_that_the_history_fills_without_a_double(tmp_path, server):
