@@ -35,6 +35,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--full", action="store_true", help="100 million minute bars in place of 5 million")
+    parser.add_argument("--minutes", action="store_true", help="only the part of the minute bars")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder, if not given")
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -45,10 +46,11 @@ def main() -> None:
     print(f"duckdb {duckdb.__version__}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}\n")
     print("| question | goal | lake | plain DuckDB on Parquet |\n| --- | --- | --- | --- |", flush=True)
     try:
-        for part in (load_daily_bars, read_daily_bars, fresh_process, commits, same_keys, state_store):
-            show(part(folder))
-        show(tidy(folder, 2_000 if options.full else 500))
-        show(contention(folder))
+        if not options.minutes:
+            for part in (load_daily_bars, read_daily_bars, fresh_process, commits, same_keys, state_store):
+                show(part(folder))
+            show(tidy(folder, 2_000 if options.full else 500))
+            show(contention(folder))
         show(minute_bars(folder, full=options.full))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -455,11 +457,41 @@ def minute_bars(folder: Path, *, full: bool) -> list[tuple[str, str, str, str]]:
             )
         )
         rows.append(("peak memory of all of the above, frames included", "", f"{peak:.1f} GiB", ""))
+    rows.append(memory_of_a_read(folder, total))
     return rows
 
 
+def memory_of_a_read(folder: Path, total: float) -> tuple[str, str, str, str]:
+    """Read one symbol from the whole table and from one that holds nothing else, each in a new process."""
+    from workbench.store import Lake
+
+    with Lake.open(folder / "minutes", read_only=True) as lake, Lake.open(folder / "alone") as alone:
+        only = lake.read("intraday_bars", symbols="S0007").drop(columns=["source", "recorded_at"])
+        alone.write("intraday_bars", only, source="x")
+    found = [json.loads(child("read_one", str(folder / name))) for name in ("minutes", "alone")]
+    megabytes = [f"{answer['grown']:.0f} MB for {answer['rows']:,} rows" for answer in found]
+    return (
+        f"memory that one symbol takes, of {total / 1e6:.0f} million rows and of its own alone",
+        "does not grow with the table",
+        " and ".join(megabytes),
+        "",
+    )
+
+
+def read_one(folder: str) -> None:
+    from workbench.store import Lake
+
+    with Lake.open(folder, read_only=True, threads=1) as lake:
+        lake.read("intraday_bars", symbols="NONE")  # what any first question loads is not the table's
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        rows = len(lake.read("intraday_bars", symbols="S0007"))
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    print(json.dumps({"rows": rows, "grown": grown / 1024}))
+
+
 CHILDREN = {
-    function.__name__: function for function in (first_query, write_same, alert, busy_writer, busy_reader)
+    function.__name__: function
+    for function in (first_query, write_same, alert, busy_writer, busy_reader, read_one)
 }
 
 
