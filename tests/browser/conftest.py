@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -77,12 +78,12 @@ class Watched:
         self.page.screenshot(path=OUTPUT / f"{name}.png", full_page=True)
 
 
-@pytest.fixture(scope="module")
-def served(demo_home):
-    """The demo desk's dashboards: (address, home folder)."""
+@contextmanager
+def serve_desk(home):
+    """Serve the dashboards of the desk in a folder, in a process of their own; gives their address."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("WORKBENCH_", "JUPYTER_"))}
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(demo_home), TOKEN],
+        [sys.executable, "-c", PROGRAM, str(home), TOKEN],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -101,13 +102,22 @@ def served(demo_home):
     threading.Thread(target=read, daemon=True).start()
     ready.wait(60)
     url = next((line.strip() for line in written if line.startswith("http")), None)
-    assert url, "".join(written)
-    yield url.split("?")[0]
-    process.send_signal(signal.SIGTERM)
     try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
-        process.kill()
+        assert url, "".join(written)
+        yield url.split("?")[0]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def served(demo_home):
+    """The address of the demo desk's dashboards."""
+    with serve_desk(demo_home) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -122,11 +132,12 @@ def chromium():
 
 
 @pytest.fixture
-def open_page(chromium, served):
-    """What opens an address of the server in a browser of its own: light or dark, wide or narrow."""
+def open_page(chromium, request):
+    """What opens an address of a server in a browser of its own: light or dark, wide or narrow."""
     contexts = []
 
-    def opener(path, *, width=1440, height=900, scheme="light", wait_for=".tabulator-row"):
+    def opener(path, *, width=1440, height=900, scheme="light", wait_for=".tabulator-row", at=None):
+        served = at or request.getfixturevalue("served")
         context = chromium.new_context(
             viewport={"width": width, "height": height},
             color_scheme=scheme,
@@ -137,7 +148,8 @@ def open_page(chromium, served):
         contexts.append(context)
         page = context.new_page()
         watched = Watched(page, urlsplit(served).netloc)
-        page.goto(f"{served}{path}?token={TOKEN}", wait_until="load", timeout=60_000)
+        mark = "&" if "?" in path else "?"
+        page.goto(f"{served}{path}{mark}token={TOKEN}", wait_until="load", timeout=60_000)
         if wait_for:
             page.wait_for_selector(wait_for, timeout=60_000)
         return watched

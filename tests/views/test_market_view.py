@@ -21,7 +21,7 @@ from workbench.views.market_quotes import (
     spark_html,
     watch_rows,
 )
-from workbench.views.market_side import news_html
+from workbench.views.market_side import earnings_words, news_html
 from workbench.views.styles import STATIC
 
 NEW_YORK = "America/New_York"
@@ -180,6 +180,59 @@ def test_refused_rows_find_their_month_by_their_text():
     assert cells["quarantined"].tolist() == [1]
 
 
+def bars_on(days, price=100.0):
+    return pd.DataFrame(
+        {
+            "symbol": "SPY", "time": pd.DatetimeIndex(days).tz_localize("UTC").as_unit("us"), "open": price,
+            "high": price + 1, "low": price - 1, "close": price, "volume": 1000.0,
+        }
+    )  # fmt: skip
+
+
+def test_a_desk_with_holes_shows_them_says_why_and_what_fills_them(desk):
+    days = sessions("XNYS", "2021-01-04", "2021-03-31")
+    desk.load_bars(bars_on(days.delete([25, 26, 27])), source="a file")
+    view = MarketView(desk=desk)
+    view.__panel__()
+    cells = view.coverage.cells.set_index("period")
+    assert cells.loc["2021-02-01", "missing"] == 3 and cells.loc["2021-01-01", "missing"] == 0
+    assert cells.loc["2021-05-01", "held"] == 0, "what came after the last bar is missing too"
+    say(view, "cell 2021-02-01 SPY")
+    html = view.coverage._detail.object
+    assert html.count('class="lacks"') == 3
+    assert f"{days[25]:%d %b %Y} to {days[27]:%d %b %Y}: not asked for yet" in html
+    assert f"workbench ingest NAME SPY --start {days[25]:%Y-%m-%d}" in html
+    assert "sessions behind" in view._head.object
+
+
+def test_bars_within_the_day_are_offered_and_resampled(desk):
+    days = sessions("XNYS", "2021-03-08", "2021-03-19")
+    minutes = pd.DatetimeIndex(
+        [
+            pd.Timestamp(f"{day:%Y-%m-%d} 09:30") + pd.Timedelta(minutes=m)
+            for day in days
+            for m in range(0, 390, 5)
+        ]
+    )
+    frame = bars_on(minutes).assign(
+        time=minutes.tz_localize("America/New_York").tz_convert("UTC").as_unit("us"),
+        close=100 + np.arange(len(minutes)) / 1000, high=110.0,
+    )  # fmt: skip
+    desk.load_bars(frame, source="a file", interval="5m")
+    view = MarketView(desk=desk)
+    view.__panel__()
+    assert view.chart.interval == "1d", "days are made of what is finer"
+    say(view, "interval 1h")
+    say(view, "span 20D")
+    data = candles_of(view)
+    assert data["when"][0].endswith("09:30 New York") and len(data["when"]) == 7 * len(days)
+    assert sorted({words.split(" ")[4] for words in data["when"]})[0] == "09:30", (
+        "on both sides of the change"
+    )
+    assert data["volume"][0] == 12_000.0 and data["volume"][6] == 6_000.0
+    assert "SPY 5m" in set(view.coverage.cells["series"])
+
+
 # -- quotes ------------------------------------------------------------------------------------------
 
 
@@ -294,11 +347,11 @@ def test_news_shows_when_it_was_first_seen_and_opens_only_web_addresses():
     news = pd.DataFrame(
         {
             "headline": ["<b>Up</b>", "Down"],
-            "source": ["Benzinga", "RSS"],
+            "sources": ["Benzinga", "RSS"],
             "url": ["https://news.example/1", "javascript:alert(1)"],
             "time": [now, now],
             "first_seen": [now - pd.Timedelta(hours=1), now - pd.Timedelta(days=3)],
-            "sentiment": [0.6, np.nan],
+            "score": [0.6, np.nan],
             "scorer": ["word list", ""],
         }
     )
@@ -307,6 +360,17 @@ def test_news_shows_when_it_was_first_seen_and_opens_only_web_addresses():
     assert "javascript" not in html and 'rel="noopener noreferrer"' in html
     assert "09:00 · Benzinga" in html and "13 Jan 10:00 · RSS" in html
     assert "positive +0.60, by word list" in html
+
+
+def test_an_earnings_date_says_its_hour_how_sure_it_is_and_who_says_so():
+    report = {
+        "date": pd.Timestamp("2026-01-28"),
+        "session": "after_close",
+        "confirmed": False,
+        "sources": "Finnhub",
+    }
+    assert earnings_words(pd.DataFrame([report])) == ("28 Jan 26", "after the close, expected; Finnhub")
+    assert earnings_words(pd.DataFrame())[0] == "–"
 
 
 def test_text_from_outside_is_shown_as_text(view):

@@ -317,7 +317,7 @@ def _volume(source: Any, bars: pd.DataFrame, x_range: Any, height: int) -> Any:
 
     size, words = volume_unit(bars["volume"])
     most = float(bars["volume"].max()) if bars["volume"].notna().any() else 1.0
-    plot = blank_figure(height=height, x_range=x_range, y_range=Range1d(start=0, end=most * 1.1 or 1.0))
+    plot = blank_figure(height=height, x_range=x_range, y_range=Range1d(start=0, end=most * 1.4 or 1.0))
     made = plot.vbar(x="place", top="volume", width=0.6, source=source, name=VOLUME)
     paint(made.glyph, fill_color="line", line_color="line")
     add_hover(plot, made, [("", "@when"), ("Volume", "@volume_words")])

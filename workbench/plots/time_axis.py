@@ -53,10 +53,13 @@ def _divisions(
         (days + seconds // step, _clock_words) for step in (300, 900, 1800, 3600, 7200)
     ]
     finer = within if seconds.any() else []
+    # Bars that all begin with a month are months.
+    of_days = (
+        [] if len(times) > 1 and bool((times.day == 1).all()) else [(days, _day_words), (weeks, _day_words)]
+    )
     return [
         *finer,
-        (days, _day_words),
-        (weeks, _day_words),
+        *of_days,
         (months, _month_words),
         (years * 4 + (months - 1) % 12 // 3, _month_words),
         (years, _year_words),

@@ -3,6 +3,7 @@
 Text from outside (names, sources, findings) is escaped here and nowhere else.
 """
 
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any
@@ -21,6 +22,9 @@ HEADLINE_FIGURES = (
     "expected_shortfall",
     "worst_pnl",
 )
+
+
+_COMMAND = re.compile(r"`([^`<>]+)`")  # what is to be typed
 
 
 def _icon(shape: str) -> str:
@@ -250,7 +254,8 @@ def _leg_row(leg: Any) -> str:
 
 def state_html(what: str, why: str) -> str:
     """Return a state of a part of the page: what it is, why, and what to do now."""
-    return f'<div class="wb-state" role="status"><strong>{escape(what)}</strong>{escape(why)}</div>'
+    said = _COMMAND.sub(r"<code>\1</code>", escape(why))
+    return f'<div class="wb-state" role="status"><strong>{escape(what)}</strong>{said}</div>'
 
 
 def card_title_html(title: str, note: str = "", *, after: str = "") -> str:

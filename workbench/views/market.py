@@ -8,13 +8,14 @@ import pandas as pd
 import panel as pn
 import param
 
+from workbench.desk.news_tone import tone_of
 from workbench.errors import WorkbenchError
-from workbench.market import exchange_zone
+from workbench.market import exchange_zone, sessions
 from workbench.views import market_quotes as quotes_part
 from workbench.views import market_side as side
-from workbench.views.book_parts import card_title_html, freshness_of, state_html
+from workbench.views.book_parts import card_title_html, state_html
 from workbench.views.export import to_csv
-from workbench.views.market_chart import SymbolChart
+from workbench.views.market_chart import INTRADAY, SymbolChart
 from workbench.views.market_coverage import CoverageCard
 from workbench.views.market_panes import box, card, html_pane
 from workbench.views.number_field import ASKS
@@ -28,6 +29,8 @@ POLL_SECONDS, IDLE_SECONDS = 0.2, 2.0  # while quotes come in, and while none do
 SEARCH_SECONDS = 5.0  # between looks for symbols that nobody had yet
 BEAT_SECONDS = 1.0  # a page that hears nothing for three of them says so
 UNSEEN_SECONDS = 90.0  # a page that nobody looked at for so long is sent nothing
+NEWS_DAYS = 30
+RECENT_DAYS = 10  # calendar days before the newest bar in which an interval must have bars
 HISTORY_DAYS = 420  # calendar days behind the figures: a year, and the averages before it
 WATCHED = 400  # symbols whose closes are read for the watch list
 OCC_LENGTH = 15  # the shortest symbol of an option
@@ -102,9 +105,17 @@ class MarketView(pn.viewable.Viewer):
         self.closes: dict[str, pd.Series] = {}
         start = (self.moment.instant - pd.Timedelta(days=70)).date()
         recent = [name for name in known if self.held.loc[name, "last"] >= pd.Timestamp(start, tz="UTC")]
+        for name in [name for name in known if name not in recent][: quotes_part.SHOWN]:
+            before = (self._newest(name) - pd.Timedelta(days=70)).date()
+            self.closes[name] = self.desk.bars(name, start=before, adjust="splits")["close"]
         if recent:
             bars = self.desk.bars(recent, start=start, adjust="splits")["close"]
-            self.closes = {name: bars.loc[name] for name in bars.index.get_level_values(0).unique()}
+            self.closes |= {name: bars.loc[name] for name in bars.index.get_level_values(0).unique()}
+
+    def _newest(self, symbol: str) -> Any:
+        """Return when the newest bar of a symbol begins, and no later than the desk's clock."""
+        known = [table.loc[symbol, "last"] for table in (self.held, self.intraday) if symbol in table.index]
+        return min(max(map(pd.Timestamp, known), default=self.moment.instant), self.moment.instant)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the watch list, one row a symbol: the latest quote or the last close that is held."""
@@ -190,28 +201,38 @@ class MarketView(pn.viewable.Viewer):
             return
         self._chooser.param.update(options=self.symbols, value=self.symbol)
         self._export.filename = f"bars-{self.symbol}.csv"
-        held = [*(["1d"] if self.symbol in self.held.index else []), *self._intervals()]
-        self.chart.open_symbol(self.desk, self.symbol, held=held, unit=self.unit)
+        within = self._intervals()
+        held = [*(["1d"] if self.symbol in self.held.index else []), *within]
+        self.chart.open_symbol(
+            self.desk, self.symbol, held=held, newest=self._newest(self.symbol), unit=self.unit
+        )
+        self._read_chain()
         self._show_head()
         self._show_watch()
         self._show_options()
         self._show_news()
-        self.coverage.open_desk(self.desk, [*self.held.index], chosen=self.symbol)
+        self.coverage.open_desk(self.desk, [*self.held.index], chosen=self.symbol, intraday=within)
         self._told = ""
         self.tell()
 
     def _intervals(self) -> list[str]:
-        """Return the intervals within the day at which the desk holds bars of the symbol."""
-        return []
+        """Return the intervals within the day at which the desk holds recent bars of the symbol."""
+        if self.symbol not in self.intraday.index:
+            return []
+        last = min(pd.Timestamp(self.intraday.loc[self.symbol, "last"]), self.moment.instant)
+        span = {"start": (last - pd.Timedelta(days=RECENT_DAYS)).date(), "end": last.date()}
+        return [
+            interval
+            for interval in INTRADAY
+            if self.desk.coverage([self.symbol], interval=interval, **span)["held"].sum() > 0
+        ]
 
     def _show_head(self) -> None:
         source = "no bars held"
         freshness = ("stale", "No bars")
         if self.symbol in self.held.index:
             source = str(self.held.loc[self.symbol, "source"])
-            closed = self.closes.get(self.symbol)
-            times = [closed.index[-1].tz_convert("UTC") if closed is not None else pd.NaT]
-            freshness = freshness_of(self.moment.instant, times, self.moment.label)
+            freshness = self._freshness(self.held.loc[self.symbol, "last"])
         self._head.object = side.header_html(
             self.symbol,
             as_of=self.moment.text,
@@ -222,21 +243,30 @@ class MarketView(pn.viewable.Viewer):
         )
         self._show_figures()
 
+    def _freshness(self, newest: Any) -> tuple[str, str]:
+        """Say whether the daily bars reach to the last session that is over."""
+        if self.moment.label:
+            return "stale", f"Fixed clock · {self.moment.label}"
+        newest, over = pd.Timestamp(newest).tz_localize(None).normalize(), pd.Timestamp(self.moment.session)
+        if newest >= over:
+            return "fresh", f"Bars to {day_words(newest)}"
+        behind = len(sessions(self.desk.settings.market.calendar, newest, over)) - 1
+        return "stale", f"Bars {behind:,} session{'' if behind == 1 else 's'} behind"
+
     def _chips(self) -> list[str]:
         # A fixed clock has no live quotes, and its own chip says so.
         return [] if self.fixed else quotes_part.feed_chips(self.feeds, self._services)
 
     def _show_figures(self) -> None:
-        self._figures.object = ""
         try:
-            start = (self.moment.instant - pd.Timedelta(days=HISTORY_DAYS)).date()
+            start = (self._newest(self.symbol) - pd.Timedelta(days=HISTORY_DAYS)).date()
             bars = self.desk.bars(self.symbol, start=start, adjust="splits")
             closes = self.desk.bars(self.symbol, start=start)["close"]
         except WorkbenchError:
+            self._figures.object = ""
             return
         recent = closes.iloc[-side.MONTH - 1 :]
         volatility = float(realized_volatility(recent)) if len(recent) > 2 else float("nan")
-        self._read_chain()
         self._figures.object = side.figures_html(
             self.symbol,
             side.day_figures(bars, volatility),
@@ -265,7 +295,10 @@ class MarketView(pn.viewable.Viewer):
         return float(first["atm_volatility"]), words, bool(self.chain["modelled"].any())
 
     def _earnings(self) -> tuple[str, str]:
-        return "–", "no date is held"
+        try:
+            return side.earnings_words(pd.DataFrame(self.desk.earnings(self.symbol)))
+        except WorkbenchError:
+            return side.earnings_words(pd.DataFrame())
 
     def _show_watch(self) -> None:
         rows = self.rows()
@@ -287,12 +320,24 @@ class MarketView(pn.viewable.Viewer):
         )
 
     def _show_news(self) -> None:
+        news, why = pd.DataFrame(), ""
+        try:
+            start = self.moment.instant - pd.Timedelta(days=NEWS_DAYS)
+            news = pd.DataFrame(self.desk.news(self.symbol, start=start))
+            settings = self.desk.settings.news
+            # What is not shown needs no tone.
+            told, why = tone_of(news.head(side.NEWS_SHOWN), settings.scorer, finbert=settings.finbert_path)
+            news = news.join(told[["score"]]).assign(scorer=told["scorer"])
+        except WorkbenchError as error:
+            why = str(error)
         self._news.object = side.news_html(
-            pd.DataFrame(),
+            news,
             self.symbol,
-            zone=exchange_zone(self.desk.settings.market.calendar),
+            zone=self._zone,
             now=self.moment.instant,
-            why="None is held.",
+            why=why
+            or f"None of the last {NEWS_DAYS} days is held. `workbench news {self.symbol} --from rss` "
+            "fetches what feeds of yours say; `workbench connect` lists services with more.",
         )
 
     # -- while quotes come in --------------------------------------------------------------------------

@@ -44,7 +44,7 @@ class SymbolChart(pn.viewable.Viewer):
 
     Examples
     --------
-    >>> SymbolChart().open_symbol(desk, "AAPL", instant)  # doctest: +SKIP
+    >>> SymbolChart().open_symbol(desk, "AAPL", held=["1d"], newest=desk.as_of().instant)  # doctest: +SKIP
     """
 
     interval = param.String("1d", doc="Of the bars shown.")
@@ -59,6 +59,7 @@ class SymbolChart(pn.viewable.Viewer):
         self._desk: Any = None
         self._symbol, self._unit, self._note = "", "$", ""
         self._held: dict[str, str] = {}
+        self._newest: Any = None
         self._title, self._switches = html_pane(""), html_pane("")
         self._controls, self._words = html_pane(""), html_pane("")
         self._pane = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
@@ -75,7 +76,9 @@ class SymbolChart(pn.viewable.Viewer):
 
     # -- what is read ------------------------------------------------------------------------------------
 
-    def open_symbol(self, desk: Any, symbol: str, *, held: list[str], unit: str = "$") -> None:
+    def open_symbol(
+        self, desk: Any, symbol: str, *, held: list[str], newest: pd.Timestamp, unit: str = "$"
+    ) -> None:
         """Show another symbol; the interval stays where it is held.
 
         Parameters
@@ -86,9 +89,12 @@ class SymbolChart(pn.viewable.Viewer):
             What to show.
         held : list of str
             Intervals that the desk holds bars of it at, as in ``["1m", "1d"]``.
+        newest : Timestamp
+            When its newest bar begins: ranges end there.
         unit : str
             Of its prices.
         """
+        self._newest = newest
         self._desk, self._symbol, self._unit = desk, symbol, unit
         self._held = sources_of(held)
         if self.interval not in self._held and self._held:
@@ -143,14 +149,17 @@ class SymbolChart(pn.viewable.Viewer):
             f"{self._symbol}, {_plural(self.interval)}",
             f"{times[0]:%d %b %Y} to {times[-1]:%d %b %Y}{self._note}",
         )
-        self._words.object = f'<p class="wb-hidden">{escape(summary_of(self.picture))}</p>'
+        # The name tells live.js whose quote the line of the chart shows.
+        self._words.object = (
+            f'<p class="wb-hidden" data-live-chart="{escape(self._symbol)}">'
+            f"{escape(summary_of(self.picture))}</p>"
+        )
 
     def _read(self, interval: str) -> tuple[pd.DataFrame, int]:
         """Return bars with a run-up for the averages, and the place at which the range begins."""
         source = self._held.get(interval, interval)
         adjust = None if self.adjust == "raw" else self.adjust
-        now = self._desk.as_of().instant
-        start = self._start(now)
+        start = self._start(self._newest)
         early = None if start is None else start - self._run_up(interval)
         read = self._desk.bars(
             self._symbol, start=None if early is None else early.date(), interval=source, adjust=adjust

@@ -17,6 +17,8 @@ from workbench.views.market_panes import box, card, html_pane
 from workbench.views.options_parts import say_button
 
 SHOWN = 8  # series
+INTRADAY_DAYS = 365  # calendar days of bars within the day that are looked at
+NOT_ASKED = "not asked for yet"  # the reason of `Desk.gaps` for what nobody fetched
 _TIME = re.compile(r"time=(\d{4}-\d{2}-\d{2})")
 LEGEND = (
     '<span class="wb-key held"></span>held <span class="wb-key lacks"></span>missing '
@@ -87,6 +89,26 @@ def refused_days(quarantine: pd.DataFrame) -> dict[str, pd.DatetimeIndex]:
     return {symbol: pd.DatetimeIndex(pd.to_datetime(days)) for symbol, days in found.items()}
 
 
+def held_days(about: Any, gaps: pd.DataFrame, *, calendar: str, until: pd.Timestamp) -> pd.DatetimeIndex:
+    """Return the sessions that a series is held on: those from its first on, without its gaps.
+
+    Parameters
+    ----------
+    about : Series
+        A row of `Desk.coverage`: first and last are read.
+    gaps : DataFrame
+        Its rows of `Desk.gaps`: first and last session of each run that is missing.
+    calendar : str
+        A name of exchange_calendars.
+    until : Timestamp
+        The last session that is over, naive.
+    """
+    days = sessions(calendar, about["first"], max(until, about["last"]))
+    for first, last in zip(gaps["first"], gaps["last"], strict=True):
+        days = days[(days < first) | (days > last)]
+    return days
+
+
 class CoverageCard(pn.viewable.Viewer):
     """The map and, under it, the month that was clicked, session by session.
 
@@ -99,7 +121,10 @@ class CoverageCard(pn.viewable.Viewer):
         super().__init__(**params)
         self._desk: Any = None
         self._held: dict[str, pd.DatetimeIndex] = {}
-        self._about = pd.DataFrame()
+        self._about: dict[str, Any] = {}
+        self._series: dict[str, tuple[str, str]] = {}
+        self._intraday: list[str] = []
+        self._lacking = pd.DataFrame()
         self._refused = pd.DataFrame()
         self._every = False
         self._title, self._detail = html_pane(""), html_pane("")
@@ -115,9 +140,23 @@ class CoverageCard(pn.viewable.Viewer):
             self._page = card(self._title, self._picture_box, self._detail)
         return self._page
 
-    def open_desk(self, desk: Any, symbols: Sequence[str], *, chosen: str) -> None:
-        """Read what the desk holds of these symbols, and draw it."""
-        self._desk = desk
+    def open_desk(
+        self, desk: Any, symbols: Sequence[str], *, chosen: str, intraday: Sequence[str] = ()
+    ) -> None:
+        """Read what the desk holds and lacks, and draw it.
+
+        Parameters
+        ----------
+        desk : Desk
+            Its `coverage` and `gaps` are shown.
+        symbols : sequence of str
+            With daily bars.
+        chosen : str
+            Stands first; its intervals within the day are shown too.
+        intraday : sequence of str
+            Intervals at which it has bars, as in ``["1m"]``.
+        """
+        self._desk, self._intraday = desk, list(intraday)
         names = list(dict.fromkeys([chosen, *symbols] if chosen else symbols))
         self._symbols = names
         shown = names if self._every else names[:SHOWN]
@@ -156,17 +195,31 @@ class CoverageCard(pn.viewable.Viewer):
         self._open(str(last["series"]), pd.Timestamp(last["period"]))
 
     def _read(self, symbols: Sequence[str]) -> None:
+        """Ask for the sessions held and missing of each series, and make the cells of them."""
         calendar = self._desk.settings.market.calendar
-        about = self._desk.symbols()
-        known = [symbol for symbol in symbols if symbol in about.index]
-        self._about = about
-        bars = self._desk.bars(known, adjust=None) if known else pd.DataFrame()
-        self._held = {symbol: _days_of(bars, symbol) for symbol in known}
+        until = pd.Timestamp(self._desk.as_of().session)
+        known = [symbol for symbol in symbols if symbol in self._desk.symbols().index]
+        asked: list[tuple[list[str], str, Any]] = [(known, "1d", None)] if known else []
+        for interval in self._intraday:
+            newest = pd.Timestamp(self._desk.symbols(interval).loc[self._symbols[0], "last"])
+            asked.append(([self._symbols[0]], interval, (newest - pd.Timedelta(days=INTRADAY_DAYS)).date()))
+        self._held, self._about, self._series, lacks = {}, {}, {}, []
+        for names, interval, start in asked:
+            about: Any = pd.DataFrame(self._desk.coverage(names, start=start, interval=interval))
+            gaps = pd.DataFrame(self._desk.gaps(names, start=start, interval=interval))
+            for symbol in [name for name in names if about.loc[name, "held"] > 0]:
+                series = symbol if interval == "1d" else f"{symbol} {interval}"
+                mine = gaps[(gaps["symbol"] == symbol) & (gaps["interval"] == interval)]
+                self._series[series] = (symbol, interval)
+                self._about[series] = about.loc[symbol]
+                self._held[series] = held_days(about.loc[symbol], mine, calendar=calendar, until=until)
+                lacks.append(mine.assign(series=series))
+        self._lacking = pd.concat(lacks, ignore_index=True) if lacks else pd.DataFrame()
         self._refused = pd.DataFrame(self._desk.quarantine())
         self.cells = month_cells(
             self._held,
             calendar=calendar,
-            until=pd.Timestamp(self._desk.as_of().session),
+            until=until,
             quarantined=refused_days(self._refused) if len(self._refused) else None,
         )
 
@@ -186,7 +239,7 @@ class CoverageCard(pn.viewable.Viewer):
         """Do what a cell or button of the map said; False where it was none of them."""
         if verb == "coverage" and rest == "all":
             self._every = True
-            self.open_desk(self._desk, self._symbols, chosen=self._symbols[0])
+            self.open_desk(self._desk, self._symbols, chosen=self._symbols[0], intraday=self._intraday)
             return True
         if verb != "cell":
             return False
@@ -204,24 +257,20 @@ class CoverageCard(pn.viewable.Viewer):
 
     def _detail_html(self, series: str, period: pd.Timestamp) -> str:
         cell = self.cells[(self.cells["series"] == series) & (self.cells["period"] == period)].iloc[0]
-        end = period + pd.offsets.MonthEnd(0)
-        due = sessions(self._desk.settings.market.calendar, period, end)
-        had = self._held[series]
+        due = sessions(self._desk.settings.market.calendar, period, period + pd.offsets.MonthEnd(0))
+        had, about = self._held[series], self._about[series]
         until = pd.Timestamp(self._desk.as_of().session)
         days = "".join(_day_html(day, day in had) for day in due if had[0] <= day <= max(until, had[-1]))
-        about: Any = self._about.loc[series] if series in self._about.index else None
-        facts = f"{written(cell['held'])} of {written(cell['expected'])} sessions held"
-        if about is not None:
-            learned = pd.Timestamp(about["recorded_at"])
-            facts += (
-                f"; source {escape(str(about['source']))}; newest bar {about['last']:%d %b %Y}, "
-                f"loaded {learned:%d %b %Y %H:%M} UTC"
-            )
+        facts = (
+            f"{written(cell['held'])} of {written(cell['expected'])} sessions held; "
+            f"source {escape(str(about['source']))}; newest {about['last']:%d %b %Y}, "
+            f"loaded {about['recorded_at']:%d %b %Y}"
+        )
         return (
             f'<div class="wb-month"><div class="wb-title"><h2>{escape(series)}, {period:%b %Y}</h2>'
             f"<span>{facts}</span>{self._steps(series, period)}</div>"
             f'<div class="wb-days" role="list">{days}</div>'
-            f"{self._lacks(series, cell)}{self._refusals(series)}</div>"
+            f"{self._lacks(series, period)}{self._refusals(series)}</div>"
         )
 
     def _steps(self, series: str, period: pd.Timestamp) -> str:
@@ -235,29 +284,42 @@ class CoverageCard(pn.viewable.Viewer):
                 step += say_button(f"cell {near:%Y-%m-%d} {series}", sign, title=words)
         return f'<span class="wb-steps wb-switch">{step}</span>' if step else ""
 
-    def _lacks(self, series: str, cell: Any) -> str:
-        if not cell["missing"]:
+    def _lacks(self, series: str, period: pd.Timestamp) -> str:
+        """Say what of the month is missing, why, and what fills it."""
+        end = period + pd.offsets.MonthEnd(0)
+        gaps = self._lacking
+        mine = gaps[(gaps["series"] == series) & (gaps["first"] <= end) & (gaps["last"] >= period)]
+        if mine.empty:
             return ""
-        command = f"workbench ingest NAME {series} --start {cell['period']:%Y-%m-%d}"
-        return (
-            f'<p class="wb-lack">{written(cell["missing"])} sessions are missing: '
-            f"<code>{escape(command)}</code> fills them, NAME being a provider that has them.</p>"
+        symbol, interval = self._series[series]
+        runs = "; ".join(
+            f"{_day(row['first'])} to {_day(row['last'])}: {escape(str(row['reason']))}"
+            for row in mine.to_dict("records")
         )
+        finer = "" if interval == "1d" else f" --interval {interval}"
+        command = (
+            f"workbench ingest NAME {symbol}{finer} --start {pd.Timestamp(mine['first'].min()):%Y-%m-%d}"
+        )
+        fills = ""
+        if (mine["reason"] == NOT_ASKED).any():
+            fills = f" <code>{escape(command)}</code> fills them, NAME being a provider that has them."
+        return f'<p class="wb-lack">Missing: {runs}.{fills}</p>'
 
     def _refusals(self, series: str) -> str:
-        mine = self._refused[self._refused["symbol"] == series] if len(self._refused) else self._refused
+        symbol = self._series[series][0]
+        mine = self._refused[self._refused["symbol"] == symbol] if len(self._refused) else self._refused
         if mine.empty:
             return ""
         first = mine.iloc[0]
         return (
-            f'<p class="wb-lack">{len(mine)} rows of {escape(series)} were refused, the last because '
+            f'<p class="wb-lack">{len(mine)} rows of {escape(symbol)} were refused, the last because '
             f"{escape(str(first['reason']))} "
             f"(line {int(first['line'])} of {escape(str(first['source']))}).</p>"
         )
 
 
-def _days_of(bars: Any, symbol: str) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(bars.loc[symbol].index).tz_localize(None)
+def _day(day: Any) -> str:
+    return f"{pd.Timestamp(day):%d %b %Y}"
 
 
 def _day_html(day: pd.Timestamp, held: bool) -> str:

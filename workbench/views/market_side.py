@@ -230,13 +230,38 @@ def _volatility(row: Mapping[str, Any]) -> str:
     return f'<td class="wb-wide">{written(float(value) * 100, 1)}</td>'
 
 
+SESSION_WORDS = {
+    "before_open": "before the open",
+    "during": "in the session",
+    "after_close": "after the close",
+    "unknown": "hour not known",
+}
+
+
+def earnings_words(earnings: pd.DataFrame) -> tuple[str, str]:
+    """Return the date of the next report, and what is known of it.
+
+    Parameters
+    ----------
+    earnings : DataFrame
+        As `Desk.earnings` of one symbol: the first row is the next.
+    """
+    if earnings.empty:
+        return "–", "no date is held"
+    first = earnings.iloc[0]
+    hour = SESSION_WORDS.get(str(first["session"]), str(first["session"]))
+    sure = "confirmed" if bool(first["confirmed"]) else "expected"
+    return day_words(first["date"], year=True), f"{hour}, {sure}; {first['sources']}"
+
+
 def news_html(news: pd.DataFrame, symbol: str, *, zone: str, now: pd.Timestamp, why: str) -> str:
     """Return the newest news of a symbol: headline, source, when it was first seen, its tone and who told it.
 
     Parameters
     ----------
     news : DataFrame
-        As `Desk.news`: headline, source, url, time, first_seen, sentiment (−1 to 1), scorer; newest first.
+        As `Desk.news`: headline, sources, url, time, first_seen; newest first; with `score` (−1 to 1) and
+        `scorer` of those that are shown.
     symbol : str
         Whose news it is.
     zone : str
@@ -267,8 +292,8 @@ def _news_item(row: Any, zone: str, now: pd.Timestamp) -> str:
     if url.startswith(("https://", "http://")):
         headline = f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{headline}</a>'
     return (
-        f"<li><span>{headline}</span><small>{when} · {escape(str(row.get('source') or ''))}"
-        f"{_tone(row.get('sentiment'), str(row.get('scorer') or ''))}</small></li>"
+        f"<li><span>{headline}</span><small>{when} · {escape(str(row.get('sources') or ''))}"
+        f"{_tone(row.get('score'), str(row.get('scorer') or ''))}</small></li>"
     )
 
 

@@ -51,7 +51,7 @@
   const soon = () => { if (!due) { due = true; queueMicrotask(() => { due = false; dressAll(); }); } };
   // What the reader lets go is marked as being worked on at once; the answer takes the mark away.
   const noticed = (event) => {
-    if (event.kind === "RootAdded") { soon(); setTimeout(tellOpened, 300); [800, 1500, 3000].forEach((wait) => setTimeout(() => reveal(), wait)); }
+    if (event.kind === "RootAdded") begun();
     if (event.kind !== "ModelChanged") return;
     if (event.attr === "children" || event.attr === "elements") { soon(); delete root.dataset.wbBusy; }
     if (event.attr === "value_throttled") root.dataset.wbBusy = "";
@@ -61,6 +61,11 @@
       document.dispatchEvent(new CustomEvent("workbench-live", {detail: event.model.value}));
     }
     if (event.attr === "text") { delete root.dataset.wbBusy; queueMicrotask(() => { reveal(); refocus(); }); }
+  };
+  // The parts of a page may be there before anyone listens, or come afterwards.
+  const begun = () => {
+    soon();
+    [300, 1500, 3000].forEach((wait) => setTimeout(() => { tellOpened(); reveal(); }, wait));
   };
   const tagged = (tag) => (window.Bokeh?.documents ?? []).flatMap((doc) =>
     [...doc._all_models.values()].filter((each) => each.tags?.includes(tag)));
@@ -120,7 +125,7 @@
       if (!documents || documents.watched) return;
       const push = documents.push;
       documents.watched = true;
-      const listen = (doc) => { doc.on_change(noticed); soon(); };
+      const listen = (doc) => { doc.on_change(noticed); begun(); };
       documents.push = function (...added) {
         // A document joins the list before it is whole.
         queueMicrotask(() => added.forEach(listen));
