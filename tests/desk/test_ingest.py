@@ -90,6 +90,15 @@ def test_a_weekend_is_never_asked_for(desk, server, plain):
     assert server.calls("/bars") == []
 
 
+def test_ticks_are_asked_for_by_the_session_and_never_of_a_weekend(desk, server, plain):
+    """Friday the 2nd of January 2026 to Monday the 5th: two calls, of New York's own days."""
+    desk.ingest(plain, "AAA", kinds="trades", start="2026-01-02", end="2026-01-05")
+    starts = [call.query["start"] for call in server.calls("/trades")]
+    assert starts == ["2026-01-02T05:00:00+00:00", "2026-01-05T05:00:00+00:00"]
+    desk.ingest(plain, "AAA", kinds="trades", start="2026-01-02", end="2026-01-05")
+    assert len(server.calls("/trades")) == 2
+
+
 def test_long_spans_are_cut_into_calls(desk, server, plain):
     """Minutes go by the week: four weeks of January, each on disk before the next."""
     seen = []
@@ -211,13 +220,40 @@ def test_lies_are_set_aside_with_the_reason_and_counted(desk, server, plain):
     assert "close" in desk.quarantine()["reason"].iloc[0]
 
 
-def test_a_bar_that_still_grows_is_not_loaded(desk, server, plain):
-    """Of the minute in which the answer is made the rest is still to come."""
-    summary = desk.ingest(plain, "AAA", interval="1m", start=desk.now() - pd.Timedelta(minutes=5))
-    if not summary.empty:  # on a day off nothing is asked
-        assert desk.bars("AAA", interval="1m", adjust=None).index.max() <= desk.now() - pd.Timedelta(
-            minutes=1
-        )
+@pytest.fixture
+def at(monkeypatch):
+    """Set the wall clock of every desk."""
+    return lambda text: monkeypatch.setattr(Desk, "now", staticmethod(lambda: pd.Timestamp(text, tz="UTC")))
+
+
+def test_what_still_grows_is_asked_for_again_and_a_growing_bar_is_not_loaded(desk, server, plain, at):
+    """At 16:00 UTC the bar of 16:00 has just begun; a minute's answer is good for a minute."""
+    at("2026-01-08 16:00")
+    assert desk.ingest(plain, "AAA", interval="1m", start="2026-01-08").loc["AAA", "new"] == 3
+    at("2026-01-08 16:00:30")
+    assert desk.ingest(plain, "AAA", interval="1m", start="2026-01-08").calls == 0
+    at("2026-01-08 16:02")
+    assert desk.ingest(plain, "AAA", interval="1m", start="2026-01-08").loc["AAA", "new"] == 1
+    assert asked_bars(server)[-1][1] == "2026-01-08 15:39:00.000001+00:00"  # 20 minutes and a bar before
+    assert len(server.calls("/bars")) == 2
+
+
+def test_todays_daily_bar_is_settled_once_trading_after_hours_is_over(desk, server, plain, at):
+    """The session of the 8th closes at 21:00 UTC: none before, then asked for again until one o'clock."""
+    for moment, new, asked in (
+        ("2026-01-08 20:59", 3, ("2026-01-05", "2026-01-07")),
+        ("2026-01-08 21:30", 1, ("2026-01-08", "2026-01-08")),
+        ("2026-01-08 21:40", 0, ("2026-01-08", "2026-01-08")),
+        ("2026-01-09 01:01", 0, ("2026-01-08", "2026-01-08")),
+    ):
+        at(moment)
+        summary = desk.ingest(plain, "AAA", start="2026-01-05")
+        assert summary["new"].sum() == new
+        assert asked_bars(server)[-1][1:] == asked
+    calls = len(server.calls("/bars"))
+    at("2026-01-09 12:00")
+    desk.ingest(plain, "AAA", start="2026-01-05")
+    assert len(server.calls("/bars")) == calls
 
 
 def test_trades_news_and_chains_reach_their_tables(desk, server, plain):

@@ -26,6 +26,7 @@ from workbench.store import FetchedRange, Ledger
 
 # A row of the ledger that tells when something was asked last, and no period that is held.
 ASKED_AT = pd.Timestamp(0, tz="UTC")
+_DAY = pd.Timedelta(days=1)
 Edge = str | date | datetime | pd.Timestamp | None
 
 
@@ -155,9 +156,14 @@ class Planner:
         if asked:
             # What may still grow was asked for a moment ago.
             missing = self._settled(kind, missing, interval, max(asked))
-        if kind.clock == "sessions":
-            missing = within_sessions(missing, self.calendar, daily=not _within_day(kind, interval))
-        return chunks(missing, kind.chunk)
+        if kind.clock != "sessions":
+            return chunks(missing, kind.chunk)
+        daily = not _within_day(kind, interval)
+        pieces = chunks(within_sessions(missing, self.calendar, daily=daily), kind.chunk)
+        if kind.chunk > _DAY:
+            return pieces
+        # Calls so short may fall on a day off.
+        return [part for piece in pieces for part in within_sessions([piece], self.calendar, daily=daily)]
 
     def _settled(self, kind: Kind, spans: list[Span], interval: str, now: pd.Timestamp) -> list[Span]:
         if kind.clock == "days":
