@@ -28,6 +28,7 @@ from workbench.errors import (
 )
 from workbench.redaction import redact, remember_secret
 from workbench.transport.answers import error_of, json_of
+from workbench.transport.pauses import CircuitOpenError, Waits
 from workbench.transport.rates import CallLimits, Rate
 from workbench.transport.states import ServiceStates
 
@@ -35,18 +36,9 @@ _log = logging.getLogger("workbench.transport")
 # httpx writes whole addresses into its log, and some services take their key there.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
-
-def _note_retry(details: stamina.instrumentation.RetryDetails) -> None:
-    _log.info("asked again in %.1f s: %s", details.wait_for, details.caused_by)
-
-
-# Its own hook writes a warning to the terminal for what is waited out and comes right.
-stamina.instrumentation.set_on_retry_hooks((_note_retry,))
-
 SAFE = frozenset({"GET", "HEAD"})
 LARGEST_ANSWER = 256 * 2**20
 LONGEST_ANSWER_SECONDS = 120.0
-_LONGEST_PAUSE = 30.0
 
 Headers = Mapping[str, str]
 Params = Mapping[str, Any] | Sequence[tuple[str, Any]] | None
@@ -267,7 +259,7 @@ class HttpClient:
         """
         may_repeat = method in SAFE if safe is None else safe
         began = time.monotonic()
-        waits = _Waits(self._attempts if may_repeat else 1, began + self._patience)
+        waits = Waits(self._attempts if may_repeat else 1, began + self._patience)
         renewed = False
         for attempt in stamina.retry_context(on=waits.pause, attempts=None, timeout=None):
             with attempt:
@@ -309,7 +301,7 @@ class HttpClient:
         if known.retry_at is not None and known.retry_at > now:
             pause = (known.retry_at - now).total_seconds()
             if known.state == "unreachable":
-                raise _CircuitOpenError(
+                raise CircuitOpenError(
                     f"{self.label} did not answer {known.failures} times in a row; it is asked again at "
                     f"{known.retry_at:%H:%M:%S} UTC. {known.detail}",
                     service=self.label,
@@ -386,40 +378,6 @@ class HttpClient:
         elif error.state in ("needs_login", "not_connected"):
             self._states.set(self.name, error.state, str(error))
         return error
-
-
-class _CircuitOpenError(ServiceUnavailableError):
-    """The service is known not to answer; trying again now is what the breaker is there to prevent."""
-
-
-class _Waits:
-    """Says how long to wait before a call is made again, or that it is not: a backoff hook for stamina."""
-
-    def __init__(self, attempts: int, deadline: float) -> None:
-        self._attempts = attempts
-        self._made = 0
-        self._limited = 0
-        self.deadline = deadline
-
-    def pause(self, error: Exception) -> bool | float:
-        """Return seconds to wait, True for the usual growing pause, or False to give up."""
-        if isinstance(error, _CircuitOpenError) or self._attempts == 1:
-            return False
-        if isinstance(error, RateLimitedError):
-            return self._until_allowed(error)
-        if not isinstance(error, ServiceUnavailableError):
-            return False
-        self._made += 1
-        return self._made < self._attempts and time.monotonic() < self.deadline
-
-    def _until_allowed(self, error: RateLimitedError) -> bool | float:
-        self._limited += 1
-        if error.retry_at is None:
-            pause = min(2.0**self._limited, _LONGEST_PAUSE)
-        else:
-            # A little later than told: clocks differ.
-            pause = max(0.1, (error.retry_at - datetime.now(UTC)).total_seconds() + 0.1)
-        return pause if time.monotonic() + pause <= self.deadline else False
 
 
 def is_loopback(url: str) -> bool:
