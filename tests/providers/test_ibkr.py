@@ -371,6 +371,20 @@ def test_an_index_chain_has_both_classes_and_one_expiry_of_the_month(server):
     assert provider.option_chain("SPX", "2030-03-15").empty
 
 
+def test_strikes_that_are_none_are_set_aside_and_the_others_asked_for(server):
+    held = server._iserver_secdef_strikes
+
+    def odd(request):
+        answer = held(request)
+        answer.body["call"] = [None, {}, "200", -5, "x", 210.0]
+        return answer
+
+    server._iserver_secdef_strikes = odd
+    provider = connect(server)
+    assert len(provider.option_chain("AAPL")) == 4
+    assert provider.quarantined()["reason"].str.contains("is no strike").sum() == 4
+
+
 def test_contracts_found_once_are_not_asked_for_again(server):
     provider = connect(server)
     provider.option_chain("AAPL")

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
-import pandas as pd
-
 from workbench.errors import ServiceError, ServiceRefusedError, UnknownSymbolError
 from workbench.market.calendars import previous_session
 from workbench.market.instruments import is_option_symbol, parse_occ_symbol
@@ -17,6 +15,7 @@ from workbench.providers.ibkr_answers import (
     Underlying,
     options_of_info,
     positive_whole,
+    price_of,
     shares_of_answer,
     underlyings_of_search,
 )
@@ -223,5 +222,7 @@ class ContractBook:
 
 
 def _price(value: Any) -> float | None:
-    number = pd.to_numeric(value, errors="coerce")
-    return float(number) if pd.notna(number) and number > 0 else None
+    try:
+        return price_of(value).value
+    except ValueError:
+        return None
