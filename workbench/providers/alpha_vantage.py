@@ -18,14 +18,12 @@ from workbench.errors import (
 )
 from workbench.market.news import ticker_of
 from workbench.providers.answers import Field
-from workbench.providers.base import Day
-from workbench.providers.periods import Period, period_of
+from workbench.providers.keyed import KeyedProvider
+from workbench.providers.periods import Period
 from workbench.providers.report_dates import ReportProvider, session_of
-from workbench.providers.stories import whom
 from workbench.redaction import redact
-from workbench.settings import AlphaVantageSettings
-from workbench.transport import HttpClient, Rate, Transport
-from workbench.vendors.base import Credential, Keys, Vendor, require_keys
+from workbench.transport import Rate
+from workbench.vendors.base import Credential, Vendor
 
 VENDOR = Vendor(
     name="alpha_vantage",
@@ -53,29 +51,15 @@ _FIELDS = (
 )
 
 
-class AlphaVantageProvider(ReportProvider):
+class AlphaVantageProvider(KeyedProvider, ReportProvider):
     """Dates of coming reports with estimates; the calendar holds no past.
 
-    Parameters
-    ----------
-    settings : AlphaVantageSettings
-        Address.
-    keys : mapping or None
-        ``api_key``. The service takes it in the address alone; it is redacted wherever an address shows.
-    transport : Transport
-        The desk's one way to the outside.
+    The parameters are those of `KeyedProvider`; the service takes the key in the address alone.
     """
 
-    name = VENDOR.name
-    label = VENDOR.label
-    kinds = frozenset(VENDOR.kinds)
-
-    def __init__(self, settings: AlphaVantageSettings, keys: Keys | None, transport: Transport) -> None:
-        super().__init__()
-        self._settings = settings
-        self._keys = keys
-        self._transport = transport
-        self._client: HttpClient | None = None
+    vendor = VENDOR
+    call_rates = _RATES
+    report_fields = _FIELDS
 
     # -- client ------------------------------------------------------------------------------------------
 
@@ -84,39 +68,14 @@ class AlphaVantageProvider(ReportProvider):
         self._calendar({"horizon": "3month", "symbol": "IBM"})
         return "the earnings calendar of the coming twelve months"
 
-    def earnings(
-        self, symbols: Sequence[str] | None = None, start: Day = None, end: Day = None
-    ) -> pd.DataFrame:
-        """Return dates of reports in a period, as far as it lies ahead.
-
-        Raises
-        ------
-        RateLimitedError
-            If the day's calls are spent.
-        IncompleteAnswerError
-            If a later symbol fails; it holds the dates of those before.
-        """
-        period = period_of(start, end)
-        return self._reports(
-            self._pages(symbols, period),
-            _FIELDS,
-            asked=f"earnings {whom(symbols)}",
-            symbols=symbols,
-            period=period,
-        )
-
     # -- calls -------------------------------------------------------------------------------------------
 
     def _calendar(self, params: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        key = require_keys(VENDOR, self._keys)["api_key"]
-        if self._client is None:
-            self._client = self._transport.client(
-                self._settings.rest_url, service=self.name, label=self.label, rates=_RATES, secrets=(key,)
-            )
-        text = self._client.get_text("/query", {"function": "EARNINGS_CALENDAR", **params, "apikey": key})
+        asked = {"function": "EARNINGS_CALENDAR", **params, "apikey": self._key()}
+        text = self._http().get_text("/query", asked)
         return records_of(text)
 
-    def _pages(self, symbols: Sequence[str] | None, period: Period) -> Iterator[Sequence[Any]]:
+    def _report_pages(self, symbols: Sequence[str] | None, period: Period) -> Iterator[Sequence[Any]]:
         horizon = _horizon(period)
         if symbols is not None and len(set(symbols)) <= _ONE_BY_ONE:
             for symbol in dict.fromkeys(symbols):

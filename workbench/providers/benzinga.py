@@ -9,8 +9,9 @@ import pandas as pd
 from workbench.errors import ServiceAnswerError
 from workbench.providers.answers import Field
 from workbench.providers.base import Day
+from workbench.providers.keyed import KeyedProvider
 from workbench.providers.periods import Period, period_of
-from workbench.providers.report_dates import ReportProvider, fiscal_quarter, session_of_clock
+from workbench.providers.report_dates import ReportProvider, fiscal_quarter, session_of_clock, whom
 from workbench.providers.stories import (
     Record,
     StoryProvider,
@@ -21,11 +22,9 @@ from workbench.providers.stories import (
     text_of,
     time_of,
     trimmed,
-    whom,
 )
-from workbench.settings import BenzingaSettings
-from workbench.transport import HttpClient, Rate, Transport
-from workbench.vendors.base import Credential, Keys, Vendor, require_keys
+from workbench.transport import Rate
+from workbench.vendors.base import Credential, Vendor
 
 VENDOR = Vendor(
     name="benzinga",
@@ -49,30 +48,28 @@ _OVERLAP = timedelta(seconds=5)
 # Dates without a time of day are New York's; asking a day more on either side misses none.
 _A_DAY = timedelta(days=1)
 
+_REPORT_FIELDS = (
+    Field("symbol", "ticker", "text"),
+    Field("date", "date", "day"),
+    Field("session", "session", "text"),
+    Field("confirmed", "date_confirmed", "flag"),
+    Field("fiscal_period", "fiscal_period", "text"),
+    Field("eps_estimate", "eps_est"),
+    Field("eps_actual", "eps"),
+    Field("revenue_estimate", "revenue_est"),
+    Field("revenue_actual", "revenue"),
+)
 
-class BenzingaProvider(StoryProvider, ReportProvider):
+
+class BenzingaProvider(KeyedProvider, StoryProvider, ReportProvider):
     """News and earnings dates of Benzinga.
 
-    Parameters
-    ----------
-    settings : BenzingaSettings
-        Address.
-    keys : mapping or None
-        ``api_key``. The service takes it in the address alone; it is redacted wherever an address shows.
-    transport : Transport
-        The desk's one way to the outside.
+    The parameters are those of `KeyedProvider`; the service takes the key in the address alone.
     """
 
-    name = VENDOR.name
-    label = VENDOR.label
-    kinds = frozenset(VENDOR.kinds)
-
-    def __init__(self, settings: BenzingaSettings, keys: Keys | None, transport: Transport) -> None:
-        super().__init__()
-        self._settings = settings
-        self._keys = keys
-        self._transport = transport
-        self._client: HttpClient | None = None
+    vendor = VENDOR
+    call_rates = _RATES
+    report_fields = _REPORT_FIELDS
 
     # -- client ------------------------------------------------------------------------------------------
 
@@ -158,40 +155,14 @@ class BenzingaProvider(StoryProvider, ReportProvider):
             "source_id", keep="last", ignore_index=True
         )
 
-    def earnings(
-        self, symbols: Sequence[str] | None = None, start: Day = None, end: Day = None
-    ) -> pd.DataFrame:
-        """Return dates of reports in a period, with estimates and results.
-
-        Raises
-        ------
-        IncompleteAnswerError
-            If a later page fails; it holds the dates of those before.
-        """
-        period = period_of(start, end)
-        return self._reports(
-            self._report_pages(symbols, period),
-            _REPORT_FIELDS,
-            asked=f"earnings {whom(symbols)}",
-            symbols=symbols,
-            period=period,
-        )
+    def _headers(self, key: str) -> Mapping[str, str]:
+        # Without it the service answers in XML.
+        return {"Accept": "application/json"}
 
     # -- calls -------------------------------------------------------------------------------------------
 
     def _get(self, path: str, params: Mapping[str, Any]) -> Any:
-        key = require_keys(VENDOR, self._keys)["api_key"]
-        if self._client is None:
-            self._client = self._transport.client(
-                self._settings.rest_url,
-                service=self.name,
-                label=self.label,
-                # Without it the service answers in XML.
-                headers={"Accept": "application/json"},
-                rates=_RATES,
-                secrets=(key,),
-            )
-        return self._client.get_json(path, {**params, "token": key})
+        return self._http().get_json(path, {**params, "token": self._key()})
 
     def _pages(self, symbols: Sequence[str] | None, params: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
         for group in [None] if symbols is None else batches(symbols, _TICKERS):
@@ -253,19 +224,6 @@ class BenzingaProvider(StoryProvider, ReportProvider):
             "author": text_of(item.get("author")),
             "symbols": names_of(item.get("stocks"), "name"),
         }
-
-
-_REPORT_FIELDS = (
-    Field("symbol", "ticker", "text"),
-    Field("date", "date", "day"),
-    Field("session", "session", "text"),
-    Field("confirmed", "date_confirmed", "flag"),
-    Field("fiscal_period", "fiscal_period", "text"),
-    Field("eps_estimate", "eps_est"),
-    Field("eps_actual", "eps"),
-    Field("revenue_estimate", "revenue_est"),
-    Field("revenue_actual", "revenue"),
-)
 
 
 def _report(item: Record) -> Record:

@@ -3,18 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from workbench.errors import ServiceAnswerError
 from workbench.market.news import ticker_of
 from workbench.providers.answers import Field
-from workbench.providers.base import Day
-from workbench.providers.periods import Period, period_of
+from workbench.providers.keyed import KeyedProvider
+from workbench.providers.periods import Period
 from workbench.providers.report_dates import ReportProvider, session_of, weeks
-from workbench.providers.stories import whom
-from workbench.settings import FmpSettings
-from workbench.transport import HttpClient, Rate, Transport
-from workbench.vendors.base import Credential, Keys, Vendor, require_keys
+from workbench.transport import Rate
+from workbench.vendors.base import Credential, Vendor
 
 VENDOR = Vendor(
     name="fmp",
@@ -42,29 +38,15 @@ _FIELDS = (
 )
 
 
-class FmpProvider(ReportProvider):
+class FmpProvider(KeyedProvider, ReportProvider):
     """Dates of reports, with estimates and results. The service names no fiscal period and no session.
 
-    Parameters
-    ----------
-    settings : FmpSettings
-        Address.
-    keys : mapping or None
-        ``api_key``; it travels in a header.
-    transport : Transport
-        The desk's one way to the outside.
+    The parameters are those of `KeyedProvider`; the key travels in a header.
     """
 
-    name = VENDOR.name
-    label = VENDOR.label
-    kinds = frozenset(VENDOR.kinds)
-
-    def __init__(self, settings: FmpSettings, keys: Keys | None, transport: Transport) -> None:
-        super().__init__()
-        self._settings = settings
-        self._keys = keys
-        self._transport = transport
-        self._client: HttpClient | None = None
+    vendor = VENDOR
+    call_rates = _RATES
+    report_fields = _FIELDS
 
     # -- client ------------------------------------------------------------------------------------------
 
@@ -73,41 +55,13 @@ class FmpProvider(ReportProvider):
         self._get({"from": "2024-01-02", "to": "2024-01-02"})
         return "the earnings calendar"
 
-    def earnings(
-        self, symbols: Sequence[str] | None = None, start: Day = None, end: Day = None
-    ) -> pd.DataFrame:
-        """Return dates of reports in a period, both dates included and both needed.
-
-        Raises
-        ------
-        DateInputError
-            If a date is missing.
-        IncompleteAnswerError
-            If a later week fails; it holds the weeks before.
-        """
-        period = period_of(start, end)
-        return self._reports(
-            self._pages(symbols, period),
-            _FIELDS,
-            asked=f"earnings {whom(symbols)}",
-            symbols=symbols,
-            period=period,
-        )
+    def _headers(self, key: str) -> Mapping[str, str]:
+        return {"apikey": key}
 
     # -- calls -------------------------------------------------------------------------------------------
 
     def _get(self, params: Mapping[str, Any]) -> Sequence[Any]:
-        key = require_keys(VENDOR, self._keys)["api_key"]
-        if self._client is None:
-            self._client = self._transport.client(
-                self._settings.rest_url,
-                service=self.name,
-                label=self.label,
-                headers={"apikey": key},
-                rates=_RATES,
-                secrets=(key,),
-            )
-        answer = self._client.get_json("/stable/earnings-calendar", params)
+        answer = self._http().get_json("/stable/earnings-calendar", params)
         if not isinstance(answer, list):
             raise ServiceAnswerError(
                 f"{self.label} answered without an earnings calendar; try later.", service=self.label
@@ -118,7 +72,7 @@ class FmpProvider(ReportProvider):
             )
         return answer
 
-    def _pages(self, symbols: Sequence[str] | None, period: Period) -> Iterator[Sequence[Any]]:
+    def _report_pages(self, symbols: Sequence[str] | None, period: Period) -> Iterator[Sequence[Any]]:
         for first, last in weeks(period, label=self.label):
             records = [
                 _report(record) if isinstance(record, Mapping) else record

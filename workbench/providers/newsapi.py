@@ -18,7 +18,9 @@ from workbench.errors import (
 )
 from workbench.market.news import canonical_url, symbols_in
 from workbench.providers.base import Day
+from workbench.providers.keyed import KeyedProvider
 from workbench.providers.periods import Period, period_of
+from workbench.providers.report_dates import whom
 from workbench.providers.stories import (
     Record,
     StoryProvider,
@@ -27,13 +29,12 @@ from workbench.providers.stories import (
     text_of,
     time_of,
     trimmed,
-    whom,
 )
 from workbench.redaction import redact
 from workbench.settings import NewsApiSettings
-from workbench.transport import HttpClient, Rate, Transport
+from workbench.transport import Rate, Transport
 from workbench.transport.answers import retry_at_of
-from workbench.vendors.base import Credential, Keys, Vendor, require_keys
+from workbench.vendors.base import Credential, Keys, Vendor
 
 VENDOR = Vendor(
     name="newsapi",
@@ -53,7 +54,7 @@ _LOGIN = ("apiKeyDisabled", "apiKeyInvalid", "apiKeyMissing")
 _LATER = ("rateLimited", "apiKeyExhausted")
 
 
-class NewsApiProvider(StoryProvider):
+class NewsApiProvider(KeyedProvider, StoryProvider):
     """Articles that NewsAPI finds.
 
     The service knows no tickers. Asked for AAPL, it is asked for articles that hold the word AAPL or a name
@@ -72,9 +73,8 @@ class NewsApiProvider(StoryProvider):
         Names of companies by ticker, as in ``{"AAPL": ["Apple"]}``.
     """
 
-    name = VENDOR.name
-    label = VENDOR.label
-    kinds = frozenset(VENDOR.kinds)
+    vendor = VENDOR
+    call_rates = _RATES
     names_symbols = False
 
     def __init__(
@@ -85,11 +85,7 @@ class NewsApiProvider(StoryProvider):
         *,
         names: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        super().__init__()
-        self._settings = settings
-        self._keys = keys
-        self._transport = transport
-        self._client: HttpClient | None = None
+        super().__init__(settings, keys, transport)
         self._names = dict(names or {})
 
     # -- client ------------------------------------------------------------------------------------------
@@ -112,21 +108,16 @@ class NewsApiProvider(StoryProvider):
             self._pages(symbols, period), asked=f"news {whom(symbols)}", symbols=symbols, period=period
         )
 
+    def _headers(self, key: str) -> Mapping[str, str]:
+        return {"X-Api-Key": key}
+
+    def _error_of(self, answer: httpx.Response) -> ServiceError | None:
+        return read_error(answer)
+
     # -- calls -------------------------------------------------------------------------------------------
 
     def _get(self, path: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        key = require_keys(VENDOR, self._keys)["api_key"]
-        if self._client is None:
-            self._client = self._transport.client(
-                self._settings.rest_url,
-                service=self.name,
-                label=self.label,
-                headers={"X-Api-Key": key},
-                rates=_RATES,
-                secrets=(key,),
-                read_error=read_error,
-            )
-        answer = self._client.get_json(path, params)
+        answer = self._http().get_json(path, params)
         if not isinstance(answer, Mapping) or answer.get("status") != "ok":
             told = redact(str(answer.get("message", ""))) if isinstance(answer, Mapping) else ""
             raise ServiceAnswerError(

@@ -13,6 +13,7 @@ from workbench.errors import ServiceAnswerError
 from workbench.market.news import symbols_in
 from workbench.providers.base import Day
 from workbench.providers.periods import Period, period_of
+from workbench.providers.report_dates import whom
 from workbench.providers.stories import (
     Record,
     StoryProvider,
@@ -21,7 +22,6 @@ from workbench.providers.stories import (
     text_of,
     time_of,
     trimmed,
-    whom,
 )
 from workbench.redaction import remember_secret
 from workbench.settings import RedditSettings

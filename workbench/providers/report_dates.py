@@ -2,15 +2,16 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
 from workbench.errors import DateInputError, IncompleteAnswerError
 from workbench.market.schemas import EARNINGS, check_earnings
 from workbench.providers.answers import Field, read_rows
+from workbench.providers.base import Day
 from workbench.providers.network import NetworkProvider
-from workbench.providers.periods import Period
+from workbench.providers.periods import Period, period_of
 
 # How calendars name the session; a word that is not here is unknown, which is never a guess.
 _SESSIONS = {
@@ -101,10 +102,31 @@ def weeks(period: Period, *, label: str, days: int = 7) -> Iterator[tuple[date, 
 class ReportProvider(NetworkProvider):
     """The base of providers of earnings dates: reads records into rows, and sets aside what lies."""
 
+    report_fields: ClassVar[Sequence[Field]]
+
+    def earnings(
+        self, symbols: Sequence[str] | None = None, start: Day = None, end: Day = None
+    ) -> pd.DataFrame:
+        """Return dates of reports in a period, both included, with estimates and results.
+
+        Raises
+        ------
+        DateInputError
+            If a date cannot be read, or is missing where the calendar needs both.
+        IncompleteAnswerError
+            If a later call fails; it holds the dates of those before.
+        """
+        period = period_of(start, end)
+        pages = self._report_pages(symbols, period)
+        return self._reports(pages, asked=f"earnings {whom(symbols)}", symbols=symbols, period=period)
+
+    def _report_pages(self, symbols: Sequence[str] | None, period: Period) -> Iterable[Sequence[Any]]:
+        """Yield pages of records under the names of `report_fields`, each fetched when it is asked for."""
+        raise NotImplementedError
+
     def _reports(
         self,
         pages: Iterable[Sequence[Any]],
-        fields: Sequence[Field],
         *,
         asked: str,
         symbols: Collection[str] | None,
@@ -119,9 +141,11 @@ class ReportProvider(NetworkProvider):
             kept = [
                 record
                 for line, record in enumerate(records, start=lines + 1)
-                if not self._is_outside(record, fields, period, what, line)
+                if not self._is_outside(record, period, what, line)
             ]
-            answer = read_rows(kept, fields, EARNINGS, check_earnings, symbols=symbols, first_line=lines + 1)
+            answer = read_rows(
+                kept, self.report_fields, EARNINGS, check_earnings, symbols=symbols, first_line=lines + 1
+            )
             lines += len(records)
             return self._keep(answer, what)
 
@@ -131,11 +155,11 @@ class ReportProvider(NetworkProvider):
             error.rows = _in_order(error.rows)
             raise
 
-    def _is_outside(self, record: Any, fields: Sequence[Field], period: Period, what: str, line: int) -> bool:
+    def _is_outside(self, record: Any, period: Period, what: str, line: int) -> bool:
         """Set a record aside whose date is not of the period; one without a date is left to the rules."""
         if not isinstance(record, Mapping):
             return False
-        names = {field.ours: field.theirs for field in fields}
+        names = {field.ours: field.theirs for field in self.report_fields}
         text = _text(record.get(_only(names["date"])))
         day = pd.to_datetime(text, format="ISO8601", errors="coerce") if text is not None else pd.NaT
         if pd.isna(day):
@@ -161,3 +185,8 @@ def _text(value: Any) -> str | None:
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
     unique = rows.drop_duplicates(["symbol", "fiscal_period"], keep="last")
     return unique.sort_values(["symbol", "date"], ignore_index=True)
+
+
+def whom(symbols: Sequence[str] | None) -> str:
+    """Return who was asked for, as it stands beside what could not be read."""
+    return "of the market" if symbols is None else ",".join(symbols[:8]) + (" …" if len(symbols) > 8 else "")

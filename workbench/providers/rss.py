@@ -23,6 +23,7 @@ from workbench.providers.base import Day
 from workbench.providers.feed_documents import Entry, read_feed
 from workbench.providers.network import joined
 from workbench.providers.periods import period_of
+from workbench.providers.report_dates import whom
 from workbench.providers.stories import (
     Record,
     StoryProvider,
@@ -31,7 +32,6 @@ from workbench.providers.stories import (
     text_of,
     time_of,
     trimmed,
-    whom,
 )
 from workbench.settings import RssSettings
 from workbench.transport import HttpClient, Rate, Transport

@@ -16,7 +16,9 @@ from workbench.errors import (
     UnknownSymbolError,
 )
 from workbench.providers.base import Day
+from workbench.providers.keyed import KeyedProvider
 from workbench.providers.periods import Period, period_of
+from workbench.providers.report_dates import whom
 from workbench.providers.stories import (
     Record,
     StoryProvider,
@@ -25,11 +27,9 @@ from workbench.providers.stories import (
     text_of,
     time_of,
     trimmed,
-    whom,
 )
-from workbench.settings import StocktwitsSettings
-from workbench.transport import HttpClient, Rate, Transport
-from workbench.vendors.base import Keys, Vendor
+from workbench.transport import Rate
+from workbench.vendors.base import Vendor
 
 VENDOR = Vendor(
     name="stocktwits",
@@ -48,29 +48,15 @@ _TAGS = {"Bullish": 1.0, "Bearish": -1.0}
 SCORER = "stocktwits-tag/1"
 
 
-class StocktwitsProvider(StoryProvider):
+class StocktwitsProvider(KeyedProvider, StoryProvider):
     """Messages of StockTwits; a tag of their author's stands in `sentiment`, as 1 or -1.
 
-    Parameters
-    ----------
-    settings : StocktwitsSettings
-        Address.
-    keys : mapping or None
-        Not needed.
-    transport : Transport
-        The desk's one way to the outside.
+    The parameters are those of `KeyedProvider`; no key is needed.
     """
 
-    name = VENDOR.name
-    label = VENDOR.label
-    kinds = frozenset(VENDOR.kinds)
+    vendor = VENDOR
+    call_rates = _RATES
     kind = "post"
-
-    def __init__(self, settings: StocktwitsSettings, keys: Keys | None, transport: Transport) -> None:
-        super().__init__()
-        self._settings = settings
-        self._transport = transport
-        self._client: HttpClient | None = None
 
     # -- client ------------------------------------------------------------------------------------------
 
@@ -96,18 +82,13 @@ class StocktwitsProvider(StoryProvider):
         pages = (page for symbol in wanted for page in self._pages(symbol, period))
         return self._stories(pages, asked=f"messages {whom(wanted)}", symbols=wanted, period=period)
 
+    def _error_of(self, answer: httpx.Response) -> ServiceError | None:
+        return read_error(answer)
+
     # -- calls -------------------------------------------------------------------------------------------
 
     def _get(self, path: str, params: Mapping[str, Any]) -> Any:
-        if self._client is None:
-            self._client = self._transport.client(
-                self._settings.rest_url,
-                service=self.name,
-                label=self.label,
-                rates=_RATES,
-                read_error=read_error,
-            )
-        return self._client.get_json(path, params)
+        return self._http().get_json(path, params)
 
     def _pages(self, symbol: str, period: Period) -> Iterator[Sequence[Any]]:
         oldest: int | None = None

@@ -212,8 +212,3 @@ def batches(symbols: Sequence[str], size: int) -> list[list[str]]:
     """Return symbols in groups of at most `size`, in order, once each."""
     unique = list(dict.fromkeys(symbols))
     return [unique[place : place + size] for place in range(0, len(unique), size)]
-
-
-def whom(symbols: Sequence[str] | None) -> str:
-    """Return who was asked for, as it stands beside what could not be read."""
-    return "of the market" if symbols is None else ",".join(symbols[:8]) + (" …" if len(symbols) > 8 else "")
