@@ -202,6 +202,17 @@ def test_a_chain_whose_contracts_could_not_be_reached_is_incomplete_and_there(se
     assert len(caught.value.rows) == 4
 
 
+def test_contracts_that_came_before_their_list_broke_off_are_used(server, provider_of):
+    server.bad = BadDays(cut=ALWAYS, from_page=2, only=lambda request: "contracts" in request.path)
+    with pytest.raises(IncompleteAnswerError, match="without open interest") as caught:
+        provider_of().option_chain("AAPL")
+    assert len(caught.value.rows) == 4
+    assert caught.value.rows["open_interest"].notna().sum() == 3
+    with pytest.raises(IncompleteAnswerError, match="broke off") as caught:
+        provider_of().option_contracts("AAPL")
+    assert len(caught.value.rows) == 3
+
+
 def test_a_chain_of_many_pages_that_dies_keeps_what_came(server, provider_of):
     server.bad = BadDays(cut=ALWAYS, from_page=2, only=lambda request: "snapshots" in request.path)
     with pytest.raises(IncompleteAnswerError) as caught:

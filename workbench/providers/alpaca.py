@@ -224,7 +224,7 @@ class AlpacaProvider(NetworkProvider):
         """
         day = period_of(expiry, None).first_day
         self._client.keys()
-        contracts, missing = self._contracts_or_why(underlying, expiry)
+        contracts, missing = contracts_by_symbol(self._client, underlying, expiry)
         given = {
             "feed": self._client.settings.option_feed, "limit": 1000,
             "expiration_date": None if day is None else day.isoformat(),
@@ -242,7 +242,8 @@ class AlpacaProvider(NetworkProvider):
         if found.empty:
             self._require_known([underlying])
         if missing is not None:
-            told = f"The chain of {underlying} is there without open interest and deliverables: {missing}"
+            lacking = "open interest and deliverables" + (" of some contracts" if contracts else "")
+            told = f"The chain of {underlying} is there without {lacking}: {missing}"
             if missing.state not in _LASTING:
                 raise IncompleteAnswerError(told, rows=found, cause=missing)
             self._set_aside(f"option contracts {underlying}", told, symbol=underlying)
@@ -254,9 +255,17 @@ class AlpacaProvider(NetworkProvider):
         Raises
         ------
         ServiceError
-            If the trading API does not answer.
+            If the trading API does not answer; IncompleteAnswerError holds what came before it stopped.
         """
-        return contracts_frame(contracts_by_symbol(self._client, underlying, expiry))
+        contracts, missing = contracts_by_symbol(self._client, underlying, expiry)
+        found = contracts_frame(contracts)
+        if missing is None:
+            return found
+        if found.empty:
+            raise missing
+        raise IncompleteAnswerError(
+            f"The list of {underlying}'s contracts broke off: {missing}", rows=found, cause=missing
+        )
 
     def corporate_actions(self, symbols: Sequence[str], start: Day = None, end: Day = None) -> pd.DataFrame:
         """Return splits and cash dividends (symbol, ex_date, kind, value), both dates included.
@@ -350,14 +359,6 @@ class AlpacaProvider(NetworkProvider):
         silent = asked - set(found["symbol"]) if "symbol" in found else set()
         self._require_known(sorted(silent))
         return found if len(found) else no_rows(columns)
-
-    def _contracts_or_why(
-        self, underlying: str, expiry: Day
-    ) -> tuple[dict[str, Mapping[str, Any]], ServiceError | None]:
-        try:
-            return contracts_by_symbol(self._client, underlying, expiry), None
-        except ServiceError as error:
-            return {}, error
 
     # -- symbols -----------------------------------------------------------------------------------------
 

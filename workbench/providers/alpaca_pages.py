@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.errors import ServiceError
 from workbench.market.instruments import is_option_symbol
 from workbench.providers.alpaca_chain import contracts_of
 from workbench.providers.base import Day
@@ -75,13 +76,13 @@ def by_path(settings: AlpacaSettings, symbols: Sequence[str]) -> Iterator[tuple[
 
 def contracts_by_symbol(
     client: AlpacaClient, underlying: str, expiry: Day = None
-) -> dict[str, Mapping[str, Any]]:
+) -> tuple[dict[str, Mapping[str, Any]], ServiceError | None]:
     """Return the listed contracts of an underlying by the desk's symbol, of one expiry or of all.
 
-    Raises
-    ------
-    ServiceError
-        If the trading API does not answer.
+    Returns
+    -------
+    tuple
+        The contracts, and the error after which no more came, or None.
     """
     day = period_of(expiry, None).first_day
     # Without bounds Alpaca lists what expires by the next weekend.
@@ -93,9 +94,12 @@ def contracts_by_symbol(
         "show_deliverables": "true",
     }  # fmt: skip
     found: dict[str, Mapping[str, Any]] = {}
-    for page in client.trading_pages("/v2/options/contracts", given):
-        found |= contracts_of(page)
-    return found
+    try:
+        for page in client.trading_pages("/v2/options/contracts", given):
+            found |= contracts_of(page)
+    except ServiceError as error:
+        return found, error
+    return found, None
 
 
 def chunked(symbols: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
