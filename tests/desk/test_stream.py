@@ -11,11 +11,11 @@ import pytest
 from tests.contracts.feed_contract import until
 from tests.servers.feed import PlainProvider, PlainServer, run
 from workbench import Desk
-from workbench.desk import stream_feed
+from workbench.desk import stream_feed, stream_lake
 from workbench.desk.stream import StreamWorker
 from workbench.desk.stream_lease import stream_holder
 from workbench.desk.stream_line import StreamPlan
-from workbench.errors import StoreBusyError
+from workbench.errors import ServiceUnavailableError, StoreBusyError
 from workbench.settings import load_settings, write_settings
 from workbench.store.lock import StoreLock
 
@@ -41,7 +41,7 @@ def home(tmp_path):
 @asynccontextmanager
 async def streaming(desk, server, *, symbols=SYMBOLS, live=True, **options):
     """A worker that runs while the block does, and ends cleanly after it."""
-    provider = Provider(server.http_url, server.ws_url, **options)
+    provider = Provider(server.http_url, server.ws_url, **{"heartbeat_timeout": 60.0, **options})
     settings = load_settings(desk.home)
     plan = StreamPlan("plain", tuple(symbols), lambda: provider)
     worker = StreamWorker(desk.home, settings, desk._lake, desk._ledger, [plan], follow_settings=True)
@@ -323,3 +323,38 @@ def test_a_live_table_lost_in_mid_stream_comes_back_whole(home, server):
             return desk.quotes()["bid"].tolist()
 
     assert with_desk(home, work) == [5.0, 6.0]
+
+
+def test_many_small_commits_are_merged_while_the_stream_runs(home, server, monkeypatch):
+    monkeypatch.setattr(stream_lake, "COMPACT_AFTER", 3)
+
+    async def work(desk):
+        async with streaming(desk, server) as worker:
+            queue = worker.lines[0].queue
+            for number in range(5):
+                server.emit("trades", trade("AAPL", number))
+                await until(lambda: queue.written == number + 1)  # noqa: B023 - awaited in its own turn
+            return int(desk._lake.tables().loc["trades", "files"]), len(desk._lake.read("trades"))
+
+    files, rows = with_desk(home, work)
+    assert files <= 3
+    assert rows == 5
+
+
+def test_a_feed_that_falls_to_a_fault_of_its_own_code_is_opened_again(home, server):
+    async def work(desk):
+        async with streaming(desk, server) as worker:
+            runner = worker.lines[0].runner
+            made, faults = runner.provider.stream, [RuntimeError("a fault"), ServiceUnavailableError("away")]
+
+            def stream(kinds):
+                if faults:
+                    raise faults.pop()
+                return made(kinds)
+
+            runner.provider.stream = stream
+            server.cut_sockets()
+            await until(lambda: not faults)
+            await until(lambda: state(desk) == "live", 30)
+
+    with_desk(home, work)

@@ -124,9 +124,15 @@ class StreamWorker:
                 line.runner.stop()
             for helper in helpers:
                 helper.cancel()
-            await asyncio.gather(*feeds, *helpers, return_exceptions=True)
+            ended = await asyncio.gather(*feeds, return_exceptions=True)
+            await asyncio.gather(*helpers, return_exceptions=True)
         self._tick(everything=True)
         done = [await asyncio.to_thread(line.end) for line in self.lines]
+        for fault in ended:
+            if isinstance(fault, Exception):
+                # Not an end that anybody asked for: whoever started us starts us again.
+                self._log.error("feed_ended_by_a_fault", error=f"{type(fault).__name__}: {fault}")
+                done.append(False)
         self._tick(everything=True)
         if self._telling:
             await asyncio.gather(*self._telling, return_exceptions=True)

@@ -163,10 +163,11 @@ class FeedRunner:
     async def _connection(self) -> tuple[str, str, float | None]:
         """Open, subscribe and receive until it ends; return state, reason and when to come back."""
         self._set("connecting", self.status.detail)
-        feed: Feed = self.provider.stream(self.kinds)
+        feed: Feed | None = None
         self._asked, self.refused = set(), ""
         was_live = False
         try:
+            feed = self.provider.stream(self.kinds)
             await feed.open()
             await self._follow_wanted(feed)
             was_live = True
@@ -187,7 +188,8 @@ class FeedRunner:
             self._log.exception("feed_failed", error=str(error))
             return "bad_answer", f"{type(error).__name__}: {error}", None
         finally:
-            await _closed(feed)
+            if feed is not None:
+                await _closed(feed)
         return "stopped", "", None
 
     async def _receive(self, feed: Feed) -> None:

@@ -27,6 +27,8 @@ LARGEST_CHUNK = 100_000
 MOST_BAD_ROWS = 500
 """Bad rows a commit that are kept word for word; of the rest the count is kept."""
 LONGEST_TEXT = 500
+COMPACT_AFTER = 300
+"""Commits after which their small files are merged; a day of ticks would otherwise be thousands."""
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 15.0
 
 
@@ -108,6 +110,7 @@ class LakeQueue:
         self._ending = False
         self._abandoned = False
         self._number = 0
+        self._commits = 0
         self._log = get_logger("stream", source=source)
         self._spiller: threading.Thread | None = None
         self._thread = threading.Thread(target=self._work, name=f"lake of {source}", daemon=True)
@@ -241,6 +244,8 @@ class LakeQueue:
                 wait = min(wait * 2, _LONGEST_WAIT if isinstance(error, WorkbenchError) else 2.0)
                 continue
             self.trouble, wait = "", _FIRST_WAIT
+            if self._commits >= COMPACT_AFTER and not self._ending:
+                self._tidy()
             if not self._ending and self.depth < self._largest_chunk and self.spilled == 0:
                 self._wake.wait(self._seconds)
                 self._wake.clear()
@@ -261,6 +266,7 @@ class LakeQueue:
                 self._lake.write(table, _load(path), source=self._source)
         for table, rows in _by_table(chunk.events).items():
             self._lake.write(table, rows, source=self._source)
+            self._commits += 1
         if chunk.bad or chunk.counted:
             self._lake.write("quarantine", _bad_frame(chunk), source=f"{self._source}, live")
         if chunk.gaps:
@@ -277,6 +283,16 @@ class LakeQueue:
             else:
                 self.depth -= chunk.size
             self.written += chunk.size
+
+    def _tidy(self) -> None:
+        self._commits = 0
+        began = time.monotonic()
+        try:
+            self._lake.compact()
+        except WorkbenchError as error:
+            self._log.warning("lake_not_compacted", error=str(error))
+        else:
+            self._log.info("lake_compacted", seconds=round(time.monotonic() - began, 2))
 
     def _store_leftovers(self) -> None:
         """Store what a process before us put on the disk and did not live to store."""

@@ -100,6 +100,10 @@ class StreamLine:
                 self.desk.lake.write("feed_gaps", gap_frame(cut_off), source=runner.provider.label)
             # Only now: a process that dies in between finds the run again, and writes the same gaps again.
             ledger.feeds.end(run.id, datetime.now(UTC))
+        for feed in self.desk.live.feeds():
+            if feed["service"] == runner.service and feed["feed"] != runner.label:
+                # The service is streamed under another name by now, as after a change of plan.
+                self.desk.live.forget_feed(feed["service"], feed["feed"])
         unfilled = unfilled_gaps(self.desk.lake, runner.service, now)
         runner.open_gaps += [gap for gap in unfilled if gap.end is None]
         if self.back_fill is not None:
