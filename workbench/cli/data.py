@@ -92,7 +92,8 @@ def tracked(title: str) -> "Iterator[Callable[[str, int, int], None]]":
 def show_ingest(summary: "IngestSummary") -> bool:
     """Show what an ingest did and what it was told; say whether all that was asked could be done."""
     if summary.empty and summary.complete:
-        click.echo("The desk holds all of it already; nobody was asked.")
+        told = f"{summary.calls:,} calls brought nothing new" if summary.calls else "nobody was asked"
+        click.echo(f"The desk holds all of it already; {told}.")
         return True
     if len(summary):
         _show_summary(summary)

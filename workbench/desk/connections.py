@@ -140,7 +140,8 @@ class ConnectionQuestions(OpenedDesk):
             what_to_do.
         """
         now = self.now()
-        rows = [self._row(name, self._transport.states.all().get(name), now) for name in SERVICE_NAMES]
+        known = self._transport.states.all()
+        rows = [self._row(name, known.get(name), now) for name in SERVICE_NAMES]
         frame = pd.DataFrame(rows).set_index("service")
         for column in ("since", "retry_at"):
             frame[column] = pd.to_datetime(frame[column], utc=True)

@@ -12,6 +12,7 @@ from workbench.desk.frames import DeskFrame, desk_frame
 from workbench.desk.ingest import bars_table
 from workbench.desk.ingest_kinds import DAILY, ages
 from workbench.desk.ingest_summary import IngestSummary
+from workbench.errors import UnknownProviderError
 from workbench.market.calendars import exchange_zone, last_session, sessions
 from workbench.market.coverage import days_span, session_runs, spans_of, whole_sessions
 
@@ -161,10 +162,12 @@ class HeldQuestions(DataQuestions):
             zone = "UTC" if interval == DAILY else exchange_zone(self.settings.market.calendar)
             begin = series["first"].min().tz_convert(zone).date()
             names = sorted(series["symbol"].unique())
+            try:
+                source = self.provider(str(provider))
+            except UnknownProviderError:
+                continue  # an object that somebody handed in, and took away with them
             summaries.append(
-                self.ingest(
-                    str(provider), names, start=begin, interval=str(interval), on_progress=on_progress
-                )
+                self.ingest(source, names, start=begin, interval=str(interval), on_progress=on_progress)
             )
         return summaries
 
