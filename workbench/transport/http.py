@@ -27,6 +27,7 @@ from workbench.errors import (
     ServiceUnavailableError,
 )
 from workbench.redaction import redact, remember_secret
+from workbench.transport.agent import user_agent
 from workbench.transport.answers import error_of, json_of
 from workbench.transport.pauses import CircuitOpenError, Waits
 from workbench.transport.rates import CallLimits, Rate
@@ -317,7 +318,7 @@ class HttpClient:
     def _request_of(self, method: str, path: str, **parts: Any) -> httpx.Request:
         own = self._headers() if callable(self._headers) else self._headers or {}
         wanted = {
-            "User-Agent": _user_agent(),
+            "User-Agent": user_agent(),
             "X-Request-ID": uuid.uuid4().hex,
             **own,
             **(parts.pop("headers") or {}),
@@ -418,9 +419,3 @@ def _plain(headers: httpx.Headers) -> list[tuple[str, str]]:
 
 
 _ON_THE_WIRE = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-
-
-def _user_agent() -> str:
-    from workbench import __version__
-
-    return f"workbench-desk/{__version__}"

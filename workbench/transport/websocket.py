@@ -16,6 +16,7 @@ from workbench.errors import (
     SocketClosedError,
 )
 from workbench.redaction import redact
+from workbench.transport.agent import user_agent
 
 # At its finest the library logs addresses and frames, and services take keys in both.
 logging.getLogger("websockets").setLevel(logging.INFO)
@@ -111,8 +112,6 @@ async def open_socket(
     NeedsLoginError, ServiceRefusedError, RateLimitedError
         If the handshake is refused.
     """
-    from workbench import __version__
-
     context: ssl.SSLContext | None = None
     if url.startswith("wss://"):
         context = ssl.create_default_context()
@@ -124,7 +123,7 @@ async def open_socket(
             url,
             ssl=context,
             additional_headers=dict(headers or {}),
-            user_agent_header=f"workbench-desk/{__version__}",
+            user_agent_header=user_agent(),
             open_timeout=open_timeout,
             max_size=largest_message,
             ping_interval=ping_interval,
