@@ -120,7 +120,7 @@ def test_candles_and_events_of_the_stream(chance):
         events, bad = decoder.decode(mutated(data, chance))
         assert all(len(each) == 3 and each[1] for each in bad)
         for each in events:
-            assert len(records_of(each)) == each.count
+            assert len(records_of(each)) == each.size
             for read in (quote_rows, trade_rows, candle_rows):
                 rows, wrong = read(each, 1)
                 assert all(isinstance(row[1], int) for row in rows)

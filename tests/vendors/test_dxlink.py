@@ -30,7 +30,7 @@ def test_the_protocols_own_example_is_read():
     )
     data = ["Quote", ["Quote", "SPY", 559.1, 559.2, 300, 200, "Quote", "QQQ", 480.1, "NaN", 100, "NaN"]]
     (found,), bad = decoder.decode(data)
-    assert (found.kind, found.count, bad) == ("Quote", 2, [])
+    assert (found.kind, found.size, bad) == ("Quote", 2, [])
     assert found.columns["eventSymbol"] == ["SPY", "QQQ"]
     assert [number(value) for value in found.columns["askPrice"]] == [559.2, None]
 
@@ -59,7 +59,7 @@ def test_a_server_that_sends_whole_objects_is_read_too():
             {"eventSymbol": "IWM"},
         ]
     )
-    assert [(each.kind, each.count) for each in found] == [("Quote", 2), ("Trade", 1)]
+    assert [(each.kind, each.size) for each in found] == [("Quote", 2), ("Trade", 1)]
     assert found[0].column("bidPrice") == [1.5, None]
     assert found[0].column("nowhere") == [None, None]
     assert bad == [("IWM", "an event has no type", "{'eventSymbol': 'IWM'}")]

@@ -70,8 +70,8 @@ class ContractBook:
                 shares.append(symbol)
         found |= self._shares(shares)
         for symbol in shares:
-            if symbol not in found and (known := self._search(symbol)) is not None:
-                found[symbol] = (known.conid, known.kind)
+            if symbol not in found and (searched := self._search(symbol)) is not None:
+                found[symbol] = (searched.conid, searched.kind)
         return found, [symbol for symbol in dict.fromkeys(symbols) if symbol not in found]
 
     def require(self, symbols: Sequence[str]) -> dict[str, tuple[int, Kind]]:

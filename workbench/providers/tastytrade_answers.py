@@ -356,7 +356,7 @@ def _sides_of(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return a quote with empty sides missing, its sizes with them, and its time as text."""
     sound = dict(item)
     for side in ("bid", "ask"):
-        value = item.get(side)
+        value: Any = item.get(side)
         if (_is_number(value) and float(value) == 0) or value in _NO_NUMBERS:
             sound[side] = sound[f"{side}-size"] = None
     if "updated-at" in item:

@@ -35,11 +35,11 @@ class Events(NamedTuple):
 
     kind: str
     columns: dict[str, list[Any]]
-    count: int
+    size: int
 
     def column(self, name: str) -> list[Any]:
         """Return a column, or as many None where the service left the field out."""
-        return self.columns.get(name) or [None] * self.count
+        return self.columns.get(name) or [None] * self.size
 
 
 def number(value: Any) -> float | None:
