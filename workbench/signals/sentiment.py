@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -178,7 +178,7 @@ def aggregate_sentiment(
     ).astype(dict.fromkeys(("texts", "bullish", "bearish", "neutral", "authors"), "int64"))
     speaking = counts["bullish"] + counts["bearish"]
     enough = speaking >= smallest
-    balance = (counts["bullish"] - counts["bearish"]) / np.maximum(speaking, k)
+    balance: Any = (counts["bullish"] - counts["bearish"]) / speaking.clip(lower=k)
     counts.insert(0, "balance", balance.where(enough).astype("float64"))
     few = speaking.map(lambda number: f"{number} texts speak either way; {smallest} are needed")
     counts["reason"] = few.where(~enough, "").astype("str")
