@@ -1,6 +1,6 @@
 """The tone of headlines and posts: a score from -1 to 1, how sure it is, and who gave it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -183,11 +183,3 @@ def aggregate_sentiment(
     few = speaking.map(lambda number: f"{number} texts speak either way; {smallest} are needed")
     counts["reason"] = few.where(~enough, "").astype("str")
     return counts
-
-
-def score_with(
-    scorer: SentimentScorer, frame: pd.DataFrame, *, text: Callable[[pd.DataFrame], "pd.Series[str]"]
-) -> pd.DataFrame:
-    """Return the frame with `score`, `confidence`, `label` and `scorer` of the text of each row."""
-    scores = scorer.score(text(frame).tolist()).to_frame().set_index(frame.index)
-    return frame.drop(columns=[name for name in scores if name in frame]).join(scores)
