@@ -1,6 +1,7 @@
 """The market page: one symbol's chart, the watch list's latest quotes, chain, news, and what is held."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -369,7 +370,9 @@ class MarketView(pn.viewable.Viewer):
             await asyncio.sleep(POLL_SECONDS if len(self.feeds) else IDLE_SECONDS)
             unseen = (datetime.now(UTC) - self._looked_at).total_seconds()
             if unseen < UNSEEN_SECONDS:
-                self.tell()
+                # What cannot be read now is tried again; meanwhile the page says that it hears nothing.
+                with suppress(WorkbenchError):
+                    self.tell()
 
     # -- what changes ----------------------------------------------------------------------------------
 
