@@ -66,7 +66,7 @@ def test_it_says_that_it_is_a_replay_and_leaves_the_live_table_alone(recorded):
         assert "Replay of 2026-11-20" in played._repr_html_()
     assert len(recorded.quotes()) == 0
     assert not (recorded.home / LIVE_FILE).exists()
-    assert list((recorded.home / "stream").iterdir()) == []
+    assert list((recorded.home / ".stream").iterdir()) == []
 
 
 def test_while_it_plays_quotes_are_live_by_its_own_clock_and_the_speed_is_kept(recorded):

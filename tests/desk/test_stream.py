@@ -243,7 +243,7 @@ def test_a_slow_lake_spills_to_the_disk_and_what_finds_no_room_is_a_gap_with_its
         if kind == "trades" and row[2] in missing:
             at = pd.Timestamp(row[1], tz="UTC")
             assert ((gaps["start"] <= at) & (at <= gaps["end"])).any()
-    assert list((home / "stream" / "plain").glob("*")) == []
+    assert list((home / ".stream" / "plain").glob("*")) == []
 
 
 def test_a_clean_end_leaves_no_gap_and_its_quotes_are_not_live(home, server):

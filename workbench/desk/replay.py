@@ -24,7 +24,7 @@ from workbench.market.calendars import exchange_zone
 from workbench.providers.feeds import FIELDS, Batch
 from workbench.settings import DeskSettings
 from workbench.store import Lake
-from workbench.store.live import LIVE_FILE, LiveTable
+from workbench.store.live import LIVE_FILE, SPILL_FOLDER, LiveTable
 
 STEP_SECONDS = 0.01
 """How long, by our clock, events are put together before they are passed on."""
@@ -296,6 +296,6 @@ def _nanoseconds(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
 
 
 def _scratch(home: Path) -> Path:
-    folder = home / "stream"
+    folder = home / SPILL_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     return folder

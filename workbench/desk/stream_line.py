@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from workbench.desk.connections import CALENDARS
 from workbench.desk.stream_checks import Events
 from workbench.desk.stream_feed import LIVE, FeedRunner
 from workbench.desk.stream_gaps import BackFill, Gap, gap_frame, unfilled_gaps
 from workbench.desk.stream_lake import LakeQueue
 from workbench.settings import DeskSettings
 from workbench.store import Lake, Ledger
-from workbench.store.live import QUOTE_COLUMNS, LiveTable
+from workbench.store.live import QUOTE_COLUMNS, SPILL_FOLDER, LiveTable
 
 DRAIN_SECONDS = 60.0
 _AT = {name: place for place, name in enumerate(QUOTE_COLUMNS)}
@@ -60,11 +61,12 @@ class StreamLine:
             on_regained=self._regained,
             on_trouble=self._trouble,
         )
-        self.calendar = getattr(self.runner.provider, "calendar", None) or desk.settings.market.calendar
+        own = getattr(self.runner.provider, "calendar", None) or CALENDARS.get(plan.service)
+        self.calendar = own or desk.settings.market.calendar
         self.queue = LakeQueue(
             desk.lake,
             self.runner.provider.label,
-            desk.home / "stream" / plan.service,
+            desk.home / SPILL_FOLDER / plan.service,
             seconds=settings.lake_seconds,
             largest_queue=settings.queue,
             largest_spill=settings.spill,

@@ -13,9 +13,11 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Self
 
-__all__ = ["FEED_COLUMNS", "FIGURE_COLUMNS", "LIVE_FILE", "QUOTE_COLUMNS", "LiveTable"]
+__all__ = ["FEED_COLUMNS", "FIGURE_COLUMNS", "LIVE_FILE", "QUOTE_COLUMNS", "SPILL_FOLDER", "LiveTable"]
 
 LIVE_FILE = "live.sqlite"
+SPILL_FOLDER = ".stream"
+"""Where events wait for a slow lake; like every hidden folder of a desk it is in no backup."""
 
 _QUOTES = {
     "symbol": "TEXT PRIMARY KEY",
