@@ -10,6 +10,7 @@ from workbench.desk.ingest import no_counts, quarantine_rows, write_checked
 from workbench.desk.ingest_kinds import DAILY, Kind, finished
 from workbench.desk.ingest_plan import Ask, Edge, Plan, Planner
 from workbench.desk.ingest_summary import STOPPING, Complaint, IngestSummary, ingest_summary
+from workbench.desk.told_ticks import without_told
 from workbench.errors import IncompleteAnswerError, ServiceError, UnknownSymbolError, UnsupportedError
 from workbench.market.coverage import Span
 from workbench.market.instruments import is_option_symbol, underlying_of
@@ -195,7 +196,8 @@ class Ingest:
         good, bad = kind.check(rows)
         if kind.name == "bars" and interval != DAILY:
             good = good.assign(interval=interval)
-        counts = write_checked(self._lake, kind.table, good, bad, self.source)
+        fresh = without_told(self._lake, kind.name, good, self.source)
+        counts = write_checked(self._lake, kind.table, fresh, bad, self.source)
         counts.index = pd.Index([self._shown(kind, ask, str(name)) for name in counts.index], name="symbol")
         self.outcome.counts.append(counts)
         column = "underlying" if kind.name == "option_chain" else "symbol"

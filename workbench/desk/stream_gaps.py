@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.desk.logs import get_logger
+from workbench.desk.told_ticks import without_told
 from workbench.errors import IncompleteAnswerError, ServiceError, UnsupportedError, WorkbenchError
 from workbench.store import Lake
 
@@ -222,7 +223,8 @@ class BackFill:
             return
         if kind == "bars":
             found = found.assign(interval="1m")
-        self._lake.write("intraday_bars" if kind == "bars" else kind, found, source=source)
+        told = without_told(self._lake, kind, found, source)
+        self._lake.write("intraday_bars" if kind == "bars" else kind, told, source=source)
         times = {symbol: part.sort_values().array for symbol, part in found.groupby("symbol")["time"]}
         for gap in gaps:
             if gap.symbol in times:
