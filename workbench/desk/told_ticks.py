@@ -22,7 +22,7 @@ def without_told(lake: Lake, kind: str, rows: pd.DataFrame, source: str) -> pd.D
     """
     if kind not in ("quotes", "trades") or rows.empty:
         return rows
-    margin = pd.Timedelta(1, COARSEST)
+    margin = COARSEST
     held = lake.read(
         kind,
         symbols=sorted(rows["symbol"].unique()),

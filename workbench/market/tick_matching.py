@@ -3,7 +3,7 @@
 import pandas as pd
 
 # Some services stamp an event to the millisecond in their stream and to the nanosecond in their history.
-COARSEST = "ms"
+COARSEST = pd.Timedelta(1, "ms")
 _IDENTITY = {
     "quotes": ["symbol", "sequence", "bid", "ask", "bid_size", "ask_size"],
     "trades": ["symbol", "trade_id", "price"],
