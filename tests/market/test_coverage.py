@@ -122,7 +122,7 @@ def test_trimming_to_sessions_drops_no_session(days):
         day
         for day in pd.date_range("2026-06-01", "2026-07-12")
         # Juneteenth, and Independence Day, which falls on a Saturday and is kept on the Friday before.
-        if day.dayofweek < 5 and day not in pd.DatetimeIndex(["2026-06-19", "2026-07-03"])
+        if day.day_of_week < 5 and day not in pd.DatetimeIndex(["2026-06-19", "2026-07-03"])
     ]
     inside = [day for day in weekdays if overlapping(spans, [days_span(day, day)])]
     assert [day for day in weekdays if overlapping(trimmed, [days_span(day, day)])] == inside

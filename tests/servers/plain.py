@@ -55,7 +55,7 @@ class PlainServer(LocalServer):
 
     def _bar(self, symbol, time):
         base = 100 * (1 + self.world[symbol])
-        close = self.restated.get((symbol, str(time.date())), base + time.dayofyear / 100)
+        close = self.restated.get((symbol, str(time.date())), base + time.day_of_year / 100)
         return {
             "symbol": symbol, "time": time.isoformat(), "open": base, "high": max(base, close) + 1,
             "low": base - 1, "close": close, "volume": 1000.0,
