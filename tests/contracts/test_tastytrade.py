@@ -1,6 +1,6 @@
 """tastytrade keeps the contracts of providers, of services over a network, and of live feeds."""
 
-import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +14,7 @@ from tests.servers.tastytrade import CLIENT_SECRET, REFRESH_TOKEN, TastytradeSer
 from workbench.providers.tastytrade import TastytradeProvider
 from workbench.settings import TastytradeSettings
 from workbench.transport import Transport
-from workbench.vendors.tastytrade import TastytradeClient, streamer_symbol
+from workbench.vendors.tastytrade import TastytradeClient, our_symbol, streamer_symbol
 
 KEYS = {"client_secret": CLIENT_SECRET, "refresh_token": REFRESH_TOKEN}
 FIRST, LAST = "2026-01-05", "2026-03-31"
@@ -25,7 +25,8 @@ EXPIRY = "2030-01-18"  # a third Friday: SPX settles at the open then, SPXW at t
 def world(server: TastytradeServer) -> TastytradeServer:
     """Fill a server with what the tests ask for."""
     for symbol in ("AAPL", "BRK/B", "MSFT", "SPY", "AA"):
-        server.equities[symbol] = {"symbol": symbol, "instrument-type": "Equity", "streamer-symbol": symbol}
+        listed = {"symbol": symbol, "instrument-type": "Equity", "streamer-symbol": symbol}
+        server.equities[symbol] = listed
     # In the notation of dxFeed a daily candle is {=d}, and begins at midnight UTC.
     server.candles["AAPL", "d"] = [candle(day, 200 + place / 8) for place, day in enumerate(SESSIONS)]
     server.candles["BRK/B", "d"] = [candle(day, 500.0) for day in SESSIONS[:3]]
@@ -34,8 +35,8 @@ def world(server: TastytradeServer) -> TastytradeServer:
     server.market_data["AAPL"] = quote("AAPL", "210.11", "210.14", "3.0", "12.0", mark="210.125")
     server.market_data["BRK/B"] = quote("BRK/B", "500.1", "500.2", "1.0", "1.0")
     server.market_data["SPX"] = {
-        "symbol": "SPX", "instrument-type": "Index", "updated-at": "2026-11-20T20:59:59.001Z", "last": "6850.92",
-        "mark": "6850.92", "bid-size": "0.0", "ask-size": "0.0",
+        "symbol": "SPX", "instrument-type": "Index", "updated-at": "2026-11-20T20:59:59.001Z",
+        "last": "6850.92", "mark": "6850.92", "bid-size": "0.0", "ask-size": "0.0",
     }  # fmt: skip
     server.dividends["AAPL"] = [
         {"occurred-date": "2025-11-10", "amount": "0.26"},
@@ -155,8 +156,8 @@ class TestTastytrade(SocketContract, ProviderContract):
                     {"symbol": "AAPL", "time": "2026-11-20 20:59:59.123", "bid": 210.11, "ask_size": 12.0}
                 ),
                 "option_chain": Known(
-                    {"symbol": "AAPL  300118C00200000", "bid": 9.97, "vendor_delta": 0.55, "open_interest": 927.0,
-                     "underlying_price": 210.125, "exercise": "american", "multiplier": 100.0}
+                    {"symbol": "AAPL  300118C00200000", "bid": 9.97, "vendor_delta": 0.55,
+                     "open_interest": 927.0, "underlying_price": 210.125, "exercise": "american", "multiplier": 100.0}
                 ),
                 "earnings": Known(
                     {"date": "2026-01-29", "eps_actual": 2.84, "fiscal_period": "reported 2026-01-29"}
@@ -210,8 +211,6 @@ class TestTastytradeFeed(FeedContract):
 
     def subscribed(self, server, kind):
         name, candle = {"quotes": ("Quote", ""), "trades": ("Trade", ""), "bars": ("Candle", "{=1m}")}[kind]
-        from workbench.vendors.tastytrade import our_symbol
-
         return {our_symbol(symbol.removesuffix(candle)) for symbol in server.wanted(name)}
 
     def chunks(self, server):
@@ -220,8 +219,6 @@ class TestTastytradeFeed(FeedContract):
 
 def run_later(server: TastytradeServer, kind: str, event: Mapping[str, Any]) -> None:
     """Send an event once the subscription has arrived, which a websocket does not confirm."""
-    import time
-
     for _ in range(500):
         if event["eventSymbol"] in server.wanted(kind):
             break
