@@ -157,7 +157,8 @@ class TestTastytrade(SocketContract, ProviderContract):
                 ),
                 "option_chain": Known(
                     {"symbol": "AAPL  300118C00200000", "bid": 9.97, "vendor_delta": 0.55,
-                     "open_interest": 927.0, "underlying_price": 210.125, "exercise": "american", "multiplier": 100.0}
+                     "open_interest": 927.0,
+                     "underlying_price": 210.125, "exercise": "american", "multiplier": 100.0}
                 ),
                 "earnings": Known(
                     {"date": "2026-01-29", "eps_actual": 2.84, "fiscal_period": "reported 2026-01-29"}
