@@ -139,7 +139,7 @@ def test_a_cut_socket_makes_quotes_stale_within_a_second_and_its_gap_is_filled(h
             await until(lambda: state(desk) == "live", 60)
             server.emit("quotes", quote("AAPL", 102.0, sequence=3))
             await until(lambda: desk.quotes("AAPL")["bid"].iloc[0] == 102.0)
-            await until(lambda: filled(desk), 30)
+            await until(lambda: filled(desk), 45)
         return took, reason, desk._lake.read("feed_gaps"), desk._lake.read("quotes")
 
     took, reason, gaps, quotes = with_desk(home, work)
@@ -288,7 +288,7 @@ def test_a_gap_without_a_history_stays_and_says_why_and_minute_bars_stand_in(hom
                 gaps = desk._lake.read("feed_gaps")
                 return len(gaps) == 2 and gaps["reason"].str.contains("minute bars").all()
 
-            await until(told, 30)
+            await until(told, 45)
         return desk._lake.read("feed_gaps"), desk._lake.read("intraday_bars")
 
     gaps, bars = with_desk(home, work)

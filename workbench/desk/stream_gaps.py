@@ -2,6 +2,7 @@
 
 import contextlib
 import heapq
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -22,6 +23,9 @@ LONGEST_SPAN = 3600.0
 """Gaps that follow each other so closely are asked for together, up to an hour at once."""
 WAITS = (1.0, 30.0, 120.0, 600.0, 1800.0)
 """Seconds before each try to fill a gap; a history is not always there at once."""
+SETTLE_SECONDS = 10.0
+"""How long, at most, a fill waits until what the stream told since the gap is in the lake too: a service may
+stamp the same event more coarsely in its stream, and only what is there can be compared."""
 NO_HISTORY = "keeps no"
 """Words in the reason of a gap that no later try can fill."""
 LONGEST_AGE = pd.Timedelta(days=30)
@@ -98,6 +102,8 @@ class BackFill:
         What was streamed: quotes, trades, bars.
     waits : sequence of float
         Seconds before each try.
+    durable_until : callable, optional
+        Returns the instant up to which the stream's own events are in the lake.
     """
 
     def __init__(
@@ -107,11 +113,13 @@ class BackFill:
         kinds: Sequence[str],
         *,
         waits: Sequence[float] = WAITS,
+        durable_until: Callable[[], float] = lambda: math.inf,
     ) -> None:
         self._lake = lake
         self._provider = provider
         self._kinds = tuple(kinds)
         self._waits = tuple(waits)
+        self._durable_until = durable_until
         self._due: list[tuple[float, int, int, list[Gap]]] = []
         self._changed = threading.Condition()
         self._stopping = False
@@ -155,6 +163,7 @@ class BackFill:
     def _work(self) -> None:
         while (found := self._next()) is not None:
             attempt, gaps = found
+            self._settle(gaps)
             failed: list[Gap] = []
             for together in _spans(gaps):
                 try:
@@ -170,6 +179,14 @@ class BackFill:
                     return
             if failed and attempt + 1 < len(self._waits):
                 self._later(failed, attempt + 1)
+
+    def _settle(self, gaps: list[Gap]) -> None:
+        """Wait until the stream's events from the overlap behind the gaps are in the lake."""
+        until = max(gap.end or 0.0 for gap in gaps) + OVERLAP_SECONDS
+        give_up = time.monotonic() + SETTLE_SECONDS
+        with self._changed:
+            while not self._stopping and self._durable_until() < until and time.monotonic() < give_up:
+                self._changed.wait(0.2)
 
     def _fill(self, gaps: list[Gap]) -> bool:
         """Ask the history for a span of gaps; return whether asking again later may bring more."""

@@ -75,11 +75,17 @@ class StreamLine:
             on_gaps=self._gaps_stored,
         )
         self.back_fill = (
-            BackFill(desk.lake, lambda: self.runner.provider, self.runner.kinds)
+            BackFill(
+                desk.lake,
+                lambda: self.runner.provider,
+                self.runner.kinds,
+                durable_until=lambda: self.durable_until,
+            )
             if settings.back_fill
             else None
         )
         self.run_id = ""
+        self.durable_until = 0.0
         self.beat_at = 0.0
         self._rate_from = (time.monotonic(), 0)
         self._rate = 0.0
@@ -186,6 +192,7 @@ class StreamLine:
 
     def _durable(self, until: float) -> None:
         self.desk.ledger.feeds.durable(self.run_id, datetime.fromtimestamp(until, UTC))
+        self.durable_until = max(self.durable_until, until)
 
     def _shed(self, lost: list[Events]) -> list[Gap]:
         spans: dict[str, tuple[int, int, int]] = {}
