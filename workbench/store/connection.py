@@ -10,7 +10,7 @@ import duckdb
 from workbench.errors import DeskVersionError
 from workbench.store.failures import is_busy, translate
 
-__all__ = ["CATALOG", "connect", "quote_name", "quote_text"]
+__all__ = ["CATALOG", "CATALOG_TABLES", "connect", "quote_name", "quote_text"]
 
 _DUCKDB = "1.5.5"
 _EXTENSIONS = {
@@ -20,6 +20,8 @@ _EXTENSIONS = {
 _ATTACH_PATIENCE = 30.0
 CATALOG = "catalog.sqlite"
 """The file in a lake's folder that knows which Parquet files make up each table."""
+CATALOG_TABLES = "__ducklake_metadata_lake"
+"""Where DuckDB shows the catalog's own tables; only ever read."""
 
 
 def quote_name(name: str) -> str:

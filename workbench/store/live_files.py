@@ -13,13 +13,12 @@ from pathlib import Path
 
 import duckdb
 
-from workbench.store.connection import quote_name, quote_text
+from workbench.store.connection import CATALOG_TABLES, quote_name, quote_text
 from workbench.store.marks import WriteMarks
 from workbench.store.tables import TableSpec
 
 __all__ = ["LiveFiles"]
 
-_CATALOG = "__ducklake_metadata_lake"
 # A table that is written all day has thousands of small files until it is compacted; the catalog picks
 # among those faster than we do.
 _MOST_FILES = 1_000
@@ -108,12 +107,13 @@ def _list(
     cursor: duckdb.DuckDBPyConnection, folder: Path, spec: TableSpec, mark: tuple[int, ...]
 ) -> _Listing:
     table = (
-        f"(SELECT table_id FROM {_CATALOG}.ducklake_table WHERE table_name = $name AND end_snapshot IS NULL)"
+        f"(SELECT table_id FROM {CATALOG_TABLES}.ducklake_table "
+        "WHERE table_name = $name AND end_snapshot IS NULL)"
     )
     held = {
         str(name): int(number)
         for number, name in cursor.execute(
-            f"SELECT column_id, column_name FROM {_CATALOG}.ducklake_column "
+            f"SELECT column_id, column_name FROM {CATALOG_TABLES}.ducklake_column "
             f"WHERE table_id = {table} AND end_snapshot IS NULL",
             {"name": spec.name},
         ).fetchall()
@@ -130,10 +130,10 @@ def _list(
         "max(stats.max_value) FILTER (stats.column_id = $time), "
         "max(stats.min_value) FILTER (stats.column_id = $group), "
         "max(stats.max_value) FILTER (stats.column_id = $group) "
-        f"FROM {_CATALOG}.ducklake_data_file AS file "
-        f"LEFT JOIN {_CATALOG}.ducklake_delete_file AS deleted "
+        f"FROM {CATALOG_TABLES}.ducklake_data_file AS file "
+        f"LEFT JOIN {CATALOG_TABLES}.ducklake_delete_file AS deleted "
         "ON deleted.data_file_id = file.data_file_id AND deleted.end_snapshot IS NULL "
-        f"LEFT JOIN {_CATALOG}.ducklake_file_column_stats AS stats "
+        f"LEFT JOIN {CATALOG_TABLES}.ducklake_file_column_stats AS stats "
         "ON stats.data_file_id = file.data_file_id AND stats.column_id IN ($time, $group) "
         f"WHERE file.table_id = {table} AND file.end_snapshot IS NULL GROUP BY ALL",
         {"name": spec.name, "time": held.get(spec.time or "", -1), "group": held[spec.group]},

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from workbench.errors import ArgumentError, DateInputError
-from workbench.store.connection import quote_name
+from workbench.store.connection import CATALOG_TABLES, quote_name
 from workbench.store.tables import TABLES, TableSpec, table_spec
 
 __all__ = [
@@ -208,13 +208,18 @@ def tables_query() -> Query:
             f"(SELECT count(*) FROM (SELECT DISTINCT {_group(spec)} AS symbol FROM lake.{spec.name}) "
             "WHERE symbol IS NOT NULL) AS symbols, "
             f'min({time})::TIMESTAMP AS "first", max({time})::TIMESTAMP AS "last", '
-            f"max(recorded_at) AS recorded_at, "
-            f"(SELECT count(*) FROM ducklake_list_files('lake', '{spec.name}')) AS files, "
-            f"(SELECT coalesce(sum(data_file_size_bytes), 0)::BIGINT "
-            f"FROM ducklake_list_files('lake', '{spec.name}')) AS bytes "
-            f"FROM lake.{spec.name}"
+            f"max(recorded_at) AS recorded_at FROM lake.{spec.name}"
         )
-    return Query(" UNION ALL ".join(parts))
+    places = ", ".join(f"('{name}', {place})" for place, name in enumerate(TABLES))
+    return Query(
+        "SELECT counted.*, coalesce(files, 0) AS files, coalesce(bytes, 0)::BIGINT AS bytes "
+        f"FROM ({' UNION ALL '.join(parts)}) AS counted "
+        f'JOIN (VALUES {places}) AS placed(name, place) ON placed.name = counted."table" '
+        "LEFT JOIN (SELECT table_name, count(*) AS files, sum(file_size_bytes) AS bytes "
+        f"FROM {CATALOG_TABLES}.ducklake_data_file JOIN {CATALOG_TABLES}.ducklake_table USING (table_id) "
+        "WHERE ducklake_data_file.end_snapshot IS NULL GROUP BY table_name) AS held "
+        'ON held.table_name = counted."table" ORDER BY place'
+    )
 
 
 def columns_query() -> Query:
