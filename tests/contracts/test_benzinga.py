@@ -26,9 +26,9 @@ def server():
             server.stories.append(story(4_100_000 + n, at(n), f"Story {n} of the day", named))
         server.reports = [
             {
-                "ticker": ticker, "date": date, "date_confirmed": confirmed, "time": clock, "period": "Q4",
-                "period_year": 2026, "eps": "", "eps_est": "1.770", "revenue": "", "revenue_est": "102000000000",
-                "importance": 5, "updated": 1_790_000_000,
+                "ticker": ticker, "date": date, "date_confirmed": confirmed, "time": clock,
+                "period": "Q4", "period_year": 2026, "eps": "", "eps_est": "1.770",
+                "revenue": "", "revenue_est": "102000000000", "importance": 5, "updated": 1_790_000_000,
             }
             for ticker, date, confirmed, clock in (
                 ("AAPL", "2026-10-29", 1, "16:30:00"), ("AAPL", "2027-01-28", 0, "00:00:00"),

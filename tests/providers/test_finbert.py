@@ -41,11 +41,13 @@ def test_labels_of_another_trade_are_refused():
         places_of_labels({0: "LABEL_0", 1: "LABEL_1"})
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("order", [["positive", "negative", "neutral"], ["Neutral", "Positive", "Negative"]])
 def test_a_model_gives_the_probabilities_that_it_gives_alone(tmp_path, order):
     """A tiny model with random weights, saved and read back; each text also alone, without our batches."""
-    torch = pytest.importorskip("torch", reason="the extra `finbert` is not installed")
-    transformers = pytest.importorskip("transformers", reason="the extra `finbert` is not installed")
+    import torch
+    import transformers
+
     words = WORDS.split()
     (tmp_path / "vocab.txt").write_text("\n".join(words))
     torch.manual_seed(1)

@@ -15,7 +15,7 @@ Day = date | str | pd.Timestamp | None
 
 @runtime_checkable
 class Provider(Protocol):
-    """A source of bars and corporate actions.
+    """A source of bars and corporate actions; `NetworkProvider` has the methods of the other kinds.
 
     Attributes
     ----------
