@@ -17,6 +17,7 @@ PROMISED = {
     "load": ["path_or_frame", "kind", "source", "columns", "time_zone", "encoding"],
     "load_bars": ["frame", "source", "interval"],
     "bars": ["symbols", "start", "end", "interval", "adjust", "known_at"],
+    "cache_stats": [],
     "chain": ["symbol", "as_of", "expiry", "known_at"],
     "expiries": ["symbol", "as_of"],
     "quotes": ["symbols"],
