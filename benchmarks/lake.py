@@ -469,9 +469,9 @@ def memory_of_a_read(folder: Path, total: float) -> tuple[str, str, str, str]:
         only = lake.read("intraday_bars", symbols="S0007").drop(columns=["source", "recorded_at"])
         alone.write("intraday_bars", only, source="x")
     found = [json.loads(child("read_one", str(folder / name))) for name in ("minutes", "alone")]
-    megabytes = [f"{answer['grown']:.0f} MB for {answer['rows']:,} rows" for answer in found]
+    megabytes = [f"{answer['peak']:.0f} MB for {answer['rows']:,} rows" for answer in found]
     return (
-        f"memory that one symbol takes, of {total / 1e6:.0f} million rows and of its own alone",
+        f"peak memory of a process that reads one symbol, of {total / 1e6:.0f} million rows and of its own alone",
         "does not grow with the table",
         " and ".join(megabytes),
         "",
@@ -482,11 +482,9 @@ def read_one(folder: str) -> None:
     from workbench.store import Lake
 
     with Lake.open(folder, read_only=True, threads=1) as lake:
-        lake.read("intraday_bars", symbols="NONE")  # what any first question loads is not the table's
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         rows = len(lake.read("intraday_bars", symbols="S0007"))
-        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(json.dumps({"rows": rows, "grown": grown / 1024}))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"rows": rows, "peak": peak}))
 
 
 CHILDREN = {
