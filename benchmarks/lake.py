@@ -471,7 +471,7 @@ def memory_of_a_read(folder: Path, total: float) -> tuple[str, str, str, str]:
     found = [json.loads(child("read_one", str(folder / name))) for name in ("minutes", "alone")]
     megabytes = [f"{answer['peak']:.0f} MB for {answer['rows']:,} rows" for answer in found]
     return (
-        f"peak memory of a process that reads one symbol, of {total / 1e6:.0f} million rows and of its own alone",
+        f"peak memory of reading one symbol, of {total / 1e6:.0f} million rows and of its own alone",
         "does not grow with the table",
         " and ".join(megabytes),
         "",
