@@ -60,6 +60,8 @@ FRAMES: Mapping[str, tuple[Any, Callable[[pd.DataFrame], Any], tuple[str, ...]]]
     "metrics": (METRICS, check_metrics, ("symbol", "time", "name")),
 }
 KINDS = (*FRAMES, "corporate_actions", "stream")
+# Where the desk keeps what is not called as its kind.
+TABLE_OF = {"bars": "daily_bars", "latest_quotes": "quotes", "option_chain": "option_quotes"}
 # Kinds that are asked for a period, and the column that says when.
 WHEN = {
     "bars": "time",
@@ -236,6 +238,31 @@ class ProviderContract:
         found = answer(promised, kind, row["time"], row["time"], symbol=row["symbol"])
         assert len(found) >= 1
         assert (found["time"] == row["time"]).all()
+
+    @asks(*FRAMES)
+    def test_its_rows_land_in_a_desk_and_a_second_time_nothing_does(self, promised, kind, desk):
+        expected = answer(promised, kind)
+        known = promised.known.get(kind, Known({}))
+        start, end = known.start, known.end
+        if kind == "bars":
+            start, end = promised.first[:10] or None, promised.last[:10] or None
+        whom = known.symbol or promised.symbol
+        if kind == "option_chain":
+            whom = expected["underlying"].iloc[0]
+        asked = {"start": start, "end": end, "interval": promised.interval, "kinds": (kind,)}
+        landed = desk.ingest(promised.provider, [whom], **asked)
+        table = TABLE_OF.get(kind, kind)
+        if kind == "bars" and promised.interval != "1d":
+            table = "intraday_bars"
+        held = desk._lake.read(table)
+        key = [name for name in FRAMES[kind][2] if name in held]
+        wanted = pd.MultiIndex.from_frame(expected[key].astype(str))
+        there = pd.MultiIndex.from_frame(held[key].astype(str))
+        assert wanted.isin(there).all(), f"{landed.to_string()}\n{getattr(landed, 'complaints', '')}"
+        if kind not in OF_NOW:  # what is of this moment may be another moment's by now
+            again = desk.ingest(promised.provider, [whom], **asked)
+            assert int(again["new"].sum()) == 0
+            assert len(desk._lake.read(table)) == len(held)
 
     # -- bars --------------------------------------------------------------------------------------------
 

@@ -161,7 +161,8 @@ class TestTastytrade(SocketContract, ProviderContract):
                      "underlying_price": 210.125, "exercise": "american", "multiplier": 100.0}
                 ),
                 "earnings": Known(
-                    {"date": "2026-01-29", "eps_actual": 2.84, "fiscal_period": "reported 2026-01-29"}
+                    {"date": "2026-01-29", "eps_actual": 2.84, "fiscal_period": "reported 2026-01-29"},
+                    start="2025-01-01", end="2026-12-31",
                 ),
                 "metrics": Known(
                     {"symbol": "AAPL", "name": "implied_volatility_index_rank", "value": 0.312}

@@ -16,7 +16,7 @@ from workbench.desk.frames import DeskFrame, desk_frame
 from workbench.desk.ingest_kinds import Kind, kind_of
 from workbench.desk.ingest_run import Ingest, ingest_local
 from workbench.desk.ingest_summary import IngestSummary
-from workbench.errors import MissingDataError, UnsupportedError
+from workbench.errors import MissingDataError
 from workbench.market.schemas import check_bars
 from workbench.providers import Provider
 from workbench.providers.network import NetworkProvider
@@ -88,8 +88,8 @@ class DataQuestions(ConnectionQuestions):
         names = source.symbols() if symbols == "all" else []
         if symbols != "all" and (symbols or not free):
             names = symbols_asked(symbols)
-        if not isinstance(source, NetworkProvider):
-            summary = self._ingest_local(source, names, start, end, interval, table, wanted, on_progress)
+        if not isinstance(source, NetworkProvider) and set(wanted) <= {"bars", "corporate_actions"}:
+            summary = self._ingest_local(source, names, start, end, interval, table, on_progress)
         else:
             if "bars" in wanted and "corporate_actions" in source.kinds - set(wanted):
                 # Adjusted prices are made on read, of these.
@@ -110,12 +110,8 @@ class DataQuestions(ConnectionQuestions):
         end: InstantLike,
         interval: str,
         table: str,
-        wanted: Sequence[str],
         on_progress: Callable[[str, int, int], None] | None,
     ) -> IngestSummary:
-        lacking = [name for name in wanted if name not in ("bars", "corporate_actions")]
-        if lacking:
-            raise UnsupportedError(f"{source.label} has no {lacking[0].replace('_', ' ')}; it has bars.")
         calendar = self.settings.market.calendar
         return ingest_local(
             self._lake,

@@ -78,7 +78,7 @@ class IngestSummary(DeskFrame):
         if self.left:
             calls = "1 call is" if self.left == 1 else f"{self.left:,} calls are"
             said.append(f"{calls} left; run the same command again and it goes on from here.")
-        return said
+        return list(dict.fromkeys(said))  # one trouble may have met several calls
 
     def _repr_html_(self) -> str:
         shown = table_html(self, title=self.title, note=self.note, formats=self.formats)

@@ -25,6 +25,8 @@ class Provider(Protocol):
         The source as it is shown beside figures.
     modelled : bool
         True where the data come out of a model.
+    kinds : frozenset of str
+        What it gives, as "bars" and "corporate_actions".
     """
 
     @property
@@ -40,6 +42,11 @@ class Provider(Protocol):
     @property
     def modelled(self) -> bool:
         """True where the data come out of a model."""
+        ...
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """What it gives, as "bars" and "corporate_actions"."""
         ...
 
     def symbols(self) -> list[str]:
