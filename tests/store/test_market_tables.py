@@ -106,7 +106,7 @@ def test_a_row_comes_back_with_its_types(shared, table):
     assert shared.write(table, written, source="one").index.tolist() == [group]
 
 
-@pytest.mark.parametrize("table", SOURCED)
+@pytest.mark.parametrize("table", sorted(SOURCED))
 def test_a_second_source_has_rows_of_its_own(lake, table):
     lake.write(table, row(table), source="one")
     assert lake.write(table, row(table), source="two")["new"].sum() == 1
