@@ -163,7 +163,7 @@ def _refuse_astride(times: pd.DatetimeIndex, astride: npt.NDArray[np.bool_], wha
 
 def _span_labels(days: pd.DatetimeIndex, span: Span, calendar: str) -> Whole:
     """Return for each date the first session of its day, week or month."""
-    if span == "1d":
+    if span == "1d" or not len(days):
         return _stamps(days)
     period = "W-SUN" if span == "1w" else "M"
     wanted = days.to_period(period)
