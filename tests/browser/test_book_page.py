@@ -195,7 +195,14 @@ def test_on_a_telephone_the_page_is_one_column(open_page):
     lefts = page.evaluate(f"() => ({DEEP})('.wb-card').map((e) => Math.round(e.getBoundingClientRect().x))")
     assert len(set(lefts)) == 1
     watched.keep("book_phone")
-    headers = [each.inner_text() for each in page.locator(".tabulator-col-title").all() if each.is_visible()]
+    headers = []
+    for _ in range(40):  # a page that was kept ready is made anew once it is told that it is open
+        headers = [
+            each.inner_text() for each in page.locator(".tabulator-col-title").all() if each.is_visible()
+        ]
+        if headers == ["Position", "P&L, $", "State"]:
+            break
+        page.wait_for_timeout(250)
     assert headers == ["Position", "P&L, $", "State"]
     assert len(bokeh(page, "all.find((m) => m.factors && m.factors.includes('0 %')).factors")) <= 7
     low = page.evaluate(
