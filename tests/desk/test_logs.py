@@ -184,13 +184,13 @@ def test_the_path_of_one_command_is_found_by_its_id_with_duckdb(tmp_path):
     import duckdb
 
     logs.configure_logging(tmp_path)
-    for name in ("first", "second"):
+    for name in ("command-1", "command-2"):
         logs.bind_correlation_id(name)
         logs.get_logger("desk").info("loaded", rows=3)
         logs.get_logger("outbox").warning("message_not_delivered", message="m1", share=float("nan"))
     path = str(tmp_path / "logs" / logs.LOG_FILE)
     found = duckdb.sql(
-        "select logger, event from read_json(?, format='newline_delimited') where correlation_id = 'second'",
+        "select logger, event from read_json(?, format='newline_delimited') where correlation_id = 'command-2'",
         params=[path],
     ).fetchall()
     assert found == [("desk", "loaded"), ("outbox", "message_not_delivered")]
