@@ -190,7 +190,7 @@ def test_the_path_of_one_command_is_found_by_its_id_with_duckdb(tmp_path):
         logs.get_logger("outbox").warning("message_not_delivered", message="m1", share=float("nan"))
     path = str(tmp_path / "logs" / logs.LOG_FILE)
     found = duckdb.sql(
-        "select logger, event from read_json(?, format='newline_delimited') where correlation_id = 'command-2'",
-        params=[path],
+        "select logger, event from read_json(?, format='newline_delimited') where correlation_id = ?",
+        params=[path, "command-2"],
     ).fetchall()
     assert found == [("desk", "loaded"), ("outbox", "message_not_delivered")]

@@ -268,7 +268,7 @@ from pathlib import Path
 from workbench.security.secrets import SecretStore
 store = SecretStore(Path(sys.argv[1]), environment={}, key_folder=Path(sys.argv[2]))
 for number in range(10):
-    store.save(f"{sys.argv[3]}{number}", {"token": sys.argv[3]})
+    store.save(f"{sys.argv[3]}{number}", {"token": f"t0ken-of-{sys.argv[3]}"})
 """
 
 
@@ -279,7 +279,7 @@ def test_processes_that_save_at_once_lose_nothing(folders):
     assert [saver.wait(timeout=60) for saver in savers] == [0, 0]
     store = store_in(folders)
     for name in ("first", "second"):
-        assert all(store.stored(f"{name}{number}") == {"token": name} for number in range(10))
+        assert all(store.stored(f"{name}{number}") == {"token": f"t0ken-of-{name}"} for number in range(10))
 
 
 _WRITER = """
