@@ -372,12 +372,16 @@ class AlpacaProvider(NetworkProvider):
             for symbol in unsure:
                 if symbol in self._known:
                     continue
-                if self._client.asset(symbol) is None:
+                if self._client.asset(symbol) is None and not self._is_listed(symbol):
                     raise self._unknown(symbol)
                 self._known.add(symbol)
         except ServiceError:
             # Keys that the trading host does not take cannot tell; an empty answer is then all there is.
             return
+
+    def _is_listed(self, symbol: str) -> bool:
+        """Say whether the list of shares names a symbol: an odd answer about one must not contradict it."""
+        return not is_option_symbol(symbol) and symbol in self.symbols()
 
     def _unknown(self, symbol: str) -> UnknownSymbolError:
         if is_option_symbol(symbol):
