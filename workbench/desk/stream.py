@@ -17,7 +17,7 @@ from workbench.desk.stream_feed import FeedRunner
 from workbench.desk.stream_lease import LEASE, keep_lease, new_holder, take_lease
 from workbench.desk.stream_line import StreamDesk, StreamLine, StreamPlan
 from workbench.desk.stream_path import EventPath
-from workbench.errors import StoreBusyError
+from workbench.errors import SettingsError, StoreBusyError
 from workbench.settings import SETTINGS_FILE, DeskSettings, load_settings
 from workbench.store import Lake, Ledger
 from workbench.store.live import LIVE_FILE, LiveTable
@@ -194,14 +194,18 @@ class StreamWorker:
             if (at := _changed_at(file)) == seen:
                 continue
             seen = at
-            with contextlib.suppress(Exception):  # half-edited by a person; the next change is read again
+            try:
                 watch = (await asyncio.to_thread(load_settings, self.home)).stream.watch
-                for line in self.lines:
-                    wanted = watch.get(line.plan.service, ())
-                    if not wanted:
-                        line.runner.stop()
-                    elif set(wanted) != line.runner.symbols:
-                        line.runner.want(wanted)
+            except SettingsError as error:
+                # Half-edited by a person: what is streamed stays, and the next change is read again.
+                self._log.warning("watch_list_not_read", error=str(error))
+                continue
+            for line in self.lines:
+                wanted = watch.get(line.plan.service, ())
+                if not wanted:
+                    line.runner.stop()
+                elif set(wanted) != line.runner.symbols:
+                    line.runner.want(wanted)
 
     def _tell(self, runner: FeedRunner, state: str, detail: str, since: float) -> None:
         """Raise one alert of a trouble that a person must know, whatever the number of tries."""
