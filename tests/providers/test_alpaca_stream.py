@@ -267,6 +267,7 @@ def test_shares_and_options_arrive_in_one_feed_from_two_sockets(server, feed_of)
         assert [request.path for request in server.seen] == ["/v2/iex"]
         await feed.subscribe({"quotes": ["AAPL", OPTION], "trades": [OPTION]})
         await subscribed(server, "quotes", ["AAPL", THEIRS])
+        await subscribed(server, "trades", [THEIRS])
         assert [request.path for request in server.seen] == ["/v2/iex", "/v1beta1/opra"]
         assert server.seen[1].headers["content-type"] == "application/msgpack"
         server.emit("quotes", quote())

@@ -140,7 +140,7 @@ def test_bars_that_are_found_sound_at_once_keep_every_rule(column, values, symbo
         origin = pd.Timestamp("2024-06-03", tz="UTC")
         changed = {
             "time": pd.DatetimeIndex(
-                [pd.NaT if day is None else origin + pd.Timedelta(days=day) for day in days]
+                [pd.NaT if day is None else origin + pd.Timedelta(days=day) for day in days], tz="UTC"
             ).as_unit("us")
         }
     frame = bars(**changed)
