@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from workbench.market.schemas import check_bars
-from workbench.market.sound_bars import are_sound
+from workbench.market.sound_bars import are_sound, as_table
 from workbench.providers import tables
 from workbench.providers.files import read_bars_file
-from workbench.providers.tables import table_from_plain_bytes
+from workbench.providers.plain_text import PlainText
+from workbench.providers.tables import table_from_plain_text
 
 HEADER = "Symbol,Date,Open,High,Low,Close,Volume"
 SOUND = ["AAPL,2024-06-03,1,2,0.5,1.5,100", "AAPL,2024-06-04,1,2,0.5,1.50,", "MSFT,2024-06-03,1e1,12,9,11,7"]
@@ -71,9 +72,9 @@ def test_both_ways_of_reading_agree(tmp_path_factory, lines, ending, last):
 def test_what_needs_care_is_left_to_it(line):
     data = "\n".join([HEADER, *SOUND, line, SOUND[2]]).encode()
     numbers = {"Open", "High", "Low", "Close", "Volume"}
-    assert table_from_plain_bytes(data, lambda _: numbers, name="bars.csv") is None
+    assert table_from_plain_text(PlainText(data=data), lambda _: numbers, name="bars.csv") is None
     sound = "\n".join([HEADER, *SOUND]).encode()
-    table = table_from_plain_bytes(sound, lambda _: numbers, name="bars.csv")
+    table = table_from_plain_text(PlainText(data=sound), lambda _: numbers, name="bars.csv")
     assert table.lines.tolist() == [2, 3, 4]
     assert table.row_texts(np.array([2, 0])) == [SOUND[2], SOUND[0]]
 
@@ -154,7 +155,7 @@ def test_bars_that_are_found_sound_at_once_keep_every_rule(column, values, symbo
 
 def test_most_frames_are_found_sound_at_once():
     limits = {"largest_price": 1e9, "largest_volume": 1e15}
-    assert are_sound(bars(), **limits)
-    assert are_sound(bars(volume=np.nan, vwap=1.0), **limits)
-    assert not are_sound(bars(symbol=["B", "A", "B"]).iloc[[0, 0, 1]], **limits)
-    assert not are_sound(bars(high=[2.0, 1.0, 2.0]), **limits)
+    assert are_sound(as_table(bars()), **limits)
+    assert are_sound(as_table(bars(volume=np.nan, vwap=1.0)), **limits)
+    assert not are_sound(as_table(bars(symbol=["B", "A", "B"]).iloc[[0, 0, 1]]), **limits)
+    assert not are_sound(as_table(bars(high=[2.0, 1.0, 2.0])), **limits)

@@ -164,7 +164,8 @@ class BarQuestions(OpenedDesk):
         if missing:
             self._explain_missing(missing, table, known_at)
         if isinstance(symbols, str):
-            bars = frame.set_index("time")[_SHOWN]
+            bars = frame[_SHOWN]
+            bars.index = pd.DatetimeIndex(frame["time"], name="time")
         else:
             bars = frame.set_index(["symbol", "time"])[_SHOWN].sort_index()
         if adjust is not None:

@@ -7,7 +7,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from workbench.desk.frames import DeskFrame, desk_frame
 from workbench.errors import ArgumentError, DataFormatError
@@ -84,19 +86,19 @@ def load_into(
         parsed = PARSERS[kind](data, **options)
     else:
         parsed = READERS[kind](Path(data), encoding=encoding, **options)
-    rows, bad = parsed.rows, parsed.quarantined
-    if rows.empty and bad.empty:
+    rows, bad = parsed.good, parsed.quarantined
+    if not len(rows) and bad.empty:
         raise DataFormatError(f"{data} holds no rows; nothing was loaded.")
     if kind == "fills":
-        counts = ledger.fills.add(rows, source=source, recorded_at=recorded_at)
+        counts = ledger.fills.add(parsed.rows, source=source, recorded_at=recorded_at)
         quarantine_rows(lake, "fills", bad, source)
-        counts = _with_quarantined(counts, bad, rows)
+        counts = _with_quarantined(counts, bad, parsed.rows)
     else:
         table = "option_quotes" if kind == "chain" else kind
         if kind == "bars":
             table = bars_table(_interval_of(parsed, interval))
             if table == "intraday_bars":
-                rows = rows.assign(interval=_interval_of(parsed, interval))
+                rows = _with_interval(rows, _interval_of(parsed, interval))
             if len(parsed.actions):
                 lake.write("corporate_actions", parsed.actions, source=source)
         counts = write_checked(lake, table, rows, bad, source)
@@ -113,7 +115,9 @@ def summary_frame(counts: pd.DataFrame, *, title: str) -> DeskFrame:
     return desk_frame(total[SUMMARY].astype("int64"), title=title)
 
 
-def write_checked(lake: Lake, table: str, good: pd.DataFrame, bad: pd.DataFrame, source: str) -> pd.DataFrame:
+def write_checked(
+    lake: Lake, table: str, good: pd.DataFrame | pa.Table, bad: pd.DataFrame, source: str
+) -> pd.DataFrame:
     """Write good rows, quarantine the rest with their reasons, and count both per symbol."""
     counts = lake.write(table, good, source=source) if len(good) else no_counts()
     quarantine_rows(lake, table, bad, source)
@@ -123,12 +127,19 @@ def write_checked(lake: Lake, table: str, good: pd.DataFrame, bad: pd.DataFrame,
 def _interval_of(parsed: ParsedFile, given: str | None) -> str:
     """Return the interval of a file's bars; what the caller says must agree with what the times say."""
     found = parsed.interval or DAILY
-    if given is not None and given != found and len(parsed.rows) > 1:
+    if given is not None and given != found and len(parsed) > 1:
         raise DataFormatError(
             f"The bars of {parsed.name} are {found} apart, and `interval` is {given!r}; give {found!r} or "
             "leave it out. Nothing was loaded."
         )
     return given or found
+
+
+def _with_interval(rows: pd.DataFrame | pa.Table, interval: str) -> pd.DataFrame | pa.Table:
+    if isinstance(rows, pd.DataFrame):
+        return rows.assign(interval=interval)
+    same = pa.DictionaryArray.from_arrays(np.zeros(rows.num_rows, dtype=np.int8), [interval])
+    return rows.append_column("interval", same)
 
 
 def _underlying(symbol: str) -> str:
@@ -154,7 +165,9 @@ def quarantine_rows(lake: Lake, table: str, bad: pd.DataFrame, source: str) -> N
         lake.write("quarantine", rows, source=source)
 
 
-def _with_quarantined(counts: pd.DataFrame, bad: pd.DataFrame, good: pd.DataFrame) -> pd.DataFrame:
+def _with_quarantined(
+    counts: pd.DataFrame, bad: pd.DataFrame, good: pd.DataFrame | pa.Table
+) -> pd.DataFrame:
     """Add the quarantined rows to the counts, under their symbol where the row still tells it."""
     counts = counts.reindex(columns=SUMMARY, fill_value=0)
     if bad.empty:

@@ -1,20 +1,36 @@
-"""Tell quickly that every bar of a frame is sound, as nearly every frame is."""
+"""Tell quickly that every bar of a table is sound, as nearly every table's are."""
+
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from workbench.market.arrow_frames import array_of
 from workbench.market.instruments import symbol_complaint
 
-__all__ = ["are_sound"]
+__all__ = ["are_sound", "as_table"]
+
+# Rows looked at together: what is made of them on the way then stays in the processor's cache.
+_BLOCK = 65_536
 
 
-def are_sound(frame: pd.DataFrame, *, largest_price: float, largest_volume: float) -> bool:
-    """Say whether no bar breaks a rule, as far as a few comparisons of whole columns can tell.
+def as_table(frame: pd.DataFrame) -> pa.Table:
+    """Return the columns of a frame of bars as they lie in memory, numbers not copied."""
+    columns = ("symbol", "time", "open", "high", "low", "close", "volume", "vwap")
+    return pa.table({name: array_of(frame[name]) for name in columns})
+
+
+def are_sound(rows: pa.Table, *, largest_price: float, largest_volume: float) -> bool:
+    """Say whether no bar breaks a rule, as far as a few comparisons can tell.
 
     Parameters
     ----------
-    frame : DataFrame
-        Columns symbol, time, open, high, low, close, volume, vwap of their types.
+    rows : Table
+        Columns symbol (text, also by dictionary), time (instants), open, high, low, close, volume, and
+        vwap where there is one; chunks of a dictionary share it.
     largest_price, largest_volume : float
         What is no amount of a market.
 
@@ -26,35 +42,74 @@ def are_sound(frame: pd.DataFrame, *, largest_price: float, largest_volume: floa
         time, and the rows of each symbol stand together with rising times. False says nothing: the rules
         have to be asked row by row.
     """
-    columns = {name: _numbers(frame, name) for name in ("open", "high", "low", "close", "volume")}
-    low, high, volume = columns["low"], columns["high"], columns["volume"]
+    if rows.column("symbol").null_count or rows.column("time").null_count:
+        return False
+    keys = _Keys()
+    return all(
+        _are_amounts_sound(block, largest_price, largest_volume) and keys.go_on(block)
+        for block in rows.to_batches(max_chunksize=_BLOCK)
+        if block.num_rows
+    ) and all(_is_symbol(name) for name in keys.symbols)
+
+
+def _are_amounts_sound(block: pa.RecordBatch, largest_price: float, largest_volume: float) -> bool:
+    def numbers(name: str) -> npt.NDArray[np.float64]:
+        values = block.column(name).to_numpy(zero_copy_only=False)
+        return np.asarray(values, dtype=np.float64)
+
+    low, high, volume = numbers("low"), numbers("high"), numbers("volume")
     # Comparisons with a missing price are false, so it is found here too.
     if not ((low > 0).all() and (high <= largest_price).all()):
         return False
     for name in ("open", "close"):
-        if not ((columns[name] >= low).all() and (columns[name] <= high).all()):
+        values = numbers(name)
+        if not ((values >= low).all() and (values <= high).all()):
             return False
-    if not (((volume >= 0) & (volume <= largest_volume)) | np.isnan(volume)).all():
+    if not _all_or_missing((volume >= 0) & (volume <= largest_volume), volume):
         return False
-    vwap = _numbers(frame, "vwap")
-    if not (((vwap >= low) & (vwap <= high)) | np.isnan(vwap)).all():
-        return False
-    return _are_keys_sound(frame)
+    if "vwap" not in block.schema.names:
+        return True
+    vwap = numbers("vwap")
+    return _all_or_missing((vwap >= low) & (vwap <= high), vwap)
 
 
-def _are_keys_sound(frame: pd.DataFrame) -> bool:
-    codes, symbols = pd.factorize(frame["symbol"])
-    if len(codes) and codes.min() < 0:
-        return False
-    if any(not str(symbol).strip() or symbol_complaint(str(symbol)) for symbol in symbols):
-        return False
-    times = pd.DatetimeIndex(frame["time"])
-    if times.hasnans:
-        return False
-    instants = times.asi8
-    same, later = codes[1:] == codes[:-1], instants[1:] > instants[:-1]
-    return bool(((codes[1:] > codes[:-1]) | (same & later)).all())
+def _all_or_missing(kept: npt.NDArray[np.bool_], values: npt.NDArray[np.float64]) -> bool:
+    return bool(kept.all() or (kept | np.isnan(values)).all())
 
 
-def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
-    return frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+class _Keys:
+    """Goes through the symbols and times of a table, block by block."""
+
+    def __init__(self) -> None:
+        self.symbols: set[str] = set()
+        self._last: tuple[str, int] | None = None
+
+    def go_on(self, block: pa.RecordBatch) -> bool:
+        """Say whether the next rows keep each symbol together, its times rising."""
+        symbols, times = block.column("symbol"), _instants(block.column("time"))
+        codes = symbols.indices if pa.types.is_dictionary(symbols.type) else symbols
+        changes = _flags(pc.not_equal(codes[1:], codes[:-1]))
+        if not (changes | (times[1:] > times[:-1])).all():
+            return False
+        for at in (0, *(np.flatnonzero(changes) + 1).tolist()):
+            name = symbols[at].as_py()
+            if at == 0 and self._last is not None and self._last[0] == name:
+                if times[0] <= self._last[1]:
+                    return False
+            elif name in self.symbols:
+                return False
+            self.symbols.add(name)
+        self._last = (symbols[len(symbols) - 1].as_py(), int(times[-1]))
+        return True
+
+
+def _instants(times: Any) -> npt.NDArray[np.int64]:
+    return np.asarray(times.cast(pa.timestamp(times.type.unit)).cast(pa.int64()).to_numpy())
+
+
+def _flags(values: Any) -> npt.NDArray[np.bool_]:
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _is_symbol(name: str) -> bool:
+    return bool(name.strip()) and not symbol_complaint(name)

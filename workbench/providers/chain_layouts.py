@@ -119,7 +119,7 @@ def one_quote_a_row(table: RawTable) -> RawTable:
     for name in both:
         pair = [table.columns[sides[side][name]] for side in ("C", "P")]
         columns[name] = pc.take(pa.chunked_array(pair).combine_chunks(), in_turn)
-    return replace(table, columns=columns, lines=table.lines[twice])
+    return replace(table, columns=columns, places=table.lines[twice])
 
 
 def _plain(header: str) -> str:

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
+from workbench.market.arrow_frames import frame_of, nothing
 from workbench.market.calendars import session_closes
 from workbench.market.corporate_actions import no_actions
 from workbench.market.schemas import Checked, quarantined_rows
@@ -29,8 +32,9 @@ class ParsedFile:
         The file's name, or "the frame".
     kind : str
         ``bars``, ``chain`` or ``fills``.
-    rows : DataFrame
-        Rows to load, in the columns of `schemas.BARS`, `OPTION_QUOTES` or `FILLS`.
+    good : DataFrame or pyarrow.Table
+        Rows to load, in the columns of `schemas.BARS`, `OPTION_QUOTES` or `FILLS`; as a table where they
+        were found sound as they came, and none had to be moved.
     quarantined : DataFrame
         The other rows: line (from 1, header included; in Parquet and frames the row from 1), symbol where
         it can be told, reason, text.
@@ -48,7 +52,7 @@ class ParsedFile:
 
     name: str
     kind: str
-    rows: pd.DataFrame
+    good: pd.DataFrame | pa.Table
     quarantined: pd.DataFrame
     columns: dict[str, list[str]]
     ignored: tuple[str, ...] = ()
@@ -56,6 +60,14 @@ class ParsedFile:
     actions: pd.DataFrame = field(default_factory=no_actions)
     encoding: str = ""
     separator: str = ""
+
+    def __len__(self) -> int:
+        return len(self.good)
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """Return the rows to load as a frame."""
+        return self.good if isinstance(self.good, pd.DataFrame) else frame_of(self.good)
 
 
 class RowReader:
@@ -110,6 +122,15 @@ class RowReader:
         self.refuse(unreadable, self._no_number(name, header))
         return values
 
+    def number_array(self, name: str) -> Any:
+        """Return a column of numbers for Arrow, as it lies in memory where it came as such."""
+        if name in self.chosen:
+            column = self.table.columns[self.chosen.header(name)]
+            if pa.types.is_float64(column.type):
+                return column
+            return pa.array(self.numbers(name))
+        return nothing(len(self), pa.float64())
+
     def decimals(self, name: str) -> npt.NDArray[np.object_]:
         """Return a column as exact decimals, None where missing; several headers are added up."""
         total = np.full(len(self), None, dtype=object)
@@ -131,6 +152,10 @@ class RowReader:
     def text_column(self, name: str) -> "pd.Series[str]":
         """Return a column as trimmed text in a series, missing where nothing was written."""
         return pd.Series(pd.array(self.table.text(self.chosen.header(name)), dtype="str"))
+
+    def text_array(self, name: str) -> Any:
+        """Return a column as trimmed text for Arrow, by its distinct values where they are few."""
+        return self.table.encoded(self.chosen.header(name))
 
     def times(
         self, name: str, *, time_zone: str | None = None, only_days: bool = False, beside: str | None = None
@@ -173,6 +198,15 @@ class RowReader:
         if mask.any():
             self._unread.append((mask, reason))
 
+    @property
+    def all_read(self) -> bool:
+        """Whether every row is one and every value of the columns asked for could be read."""
+        return not self._unread and not self.table.broken
+
+    def finish_sound(self, kind: str, rows: pa.Table, **more: Any) -> ParsedFile:
+        """Gather rows that were found sound as they are."""
+        return self._parsed(kind, rows, quarantined_rows(), **more)
+
     def finish(
         self, kind: str, frame: pd.DataFrame, check: Callable[[pd.DataFrame], Checked], **more: Any
     ) -> ParsedFile:
@@ -188,11 +222,16 @@ class RowReader:
         bad += list(
             zip(checked.bad["line"], checked.bad["symbol"], checked.bad["reason"], texts, strict=True)
         )
+        return self._parsed(kind, checked.good.drop(columns="line"), quarantined_rows(sorted(bad)), **more)
+
+    def _parsed(
+        self, kind: str, good: pd.DataFrame | pa.Table, quarantined: pd.DataFrame, **more: Any
+    ) -> ParsedFile:
         return ParsedFile(
             name=self.table.name,
             kind=kind,
-            rows=checked.good.drop(columns="line"),
-            quarantined=quarantined_rows(sorted(bad)),
+            good=good,
+            quarantined=quarantined,
             columns=self.chosen.headers,
             ignored=self.chosen.ignored,
             encoding=self.table.encoding,

@@ -1,7 +1,9 @@
 """Large CSV files without surprises, split and read as numbers at once by several threads."""
 
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -9,11 +11,76 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-__all__ = ["lines_of", "plain_columns"]
+from workbench.errors import DataFormatError
+
+__all__ = ["PlainText", "plain_columns"]
+
+# Symbols and dates come many times each: as numbers into their distinct values they are read sooner.
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+_BLOCK = 2**21
+
+
+@dataclass(frozen=True)
+class PlainText:
+    """The bytes of a CSV file: those of a file on disk piece by piece, so that it is never in memory whole.
+
+    Attributes
+    ----------
+    path : Path or None
+        The file on disk.
+    data : bytes
+        What it holds, where it comes from elsewhere.
+    """
+
+    path: Path | None = None
+    data: bytes = b""
+    _state: tuple[int, ...] = ()
+
+    @classmethod
+    def of_file(cls, path: Path) -> Self:
+        """Take a file on disk as it is at this moment."""
+        return cls(path, _state=_state_of(path))
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the file is another than when it was taken."""
+        return self.path is not None and _state_of(self.path) != self._state
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield all bytes, some at a time."""
+        if self.path is None:
+            yield from (self.data[at : at + _BLOCK] for at in range(0, len(self.data), _BLOCK))
+            return
+        with self.path.open("rb", buffering=0) as file:
+            while piece := file.read(_BLOCK):
+                yield piece
+
+    def source(self) -> Any:
+        """Return what Arrow reads from."""
+        return pa.BufferReader(self.data) if self.path is None else pa.OSFile(str(self.path))
+
+    def lines(self, positions: npt.NDArray[np.intp]) -> list[str]:
+        """Return rows as they are written; the first row is the one below the header.
+
+        Raises
+        ------
+        DataFormatError
+            If the file was changed since it was taken.
+        """
+        if not len(positions):
+            return []
+        data = self.data if self.path is None else self.path.read_bytes()
+        if self.is_changed:
+            raise DataFormatError(f"{self.path} was changed while it was read; load it again.")
+        ends = np.append(np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord("\n")), len(data))
+        return [
+            data[ends[at] + 1 : ends[at + 1]].decode("utf-8", errors="replace").rstrip("\r")
+            for at in positions
+        ]
 
 
 def plain_columns(
-    data: bytes,
+    text: PlainText,
     split_header: Callable[[str], tuple[str, list[str]]],
     numbers: Callable[[list[str]], Collection[str]],
 ) -> tuple[dict[str, Any], str] | None:
@@ -24,24 +91,23 @@ def plain_columns(
 
     Parameters
     ----------
-    data : bytes
-        The whole file.
+    text : PlainText
+        The file.
     split_header : callable
         Takes the first line and gives the separator and the headers.
     numbers : callable
         Takes the headers and gives those of columns that hold numbers.
     """
-    if data[:1].isspace() or data[:1] >= b"\x80" or b'"' in data or b"\0" in data:
-        return None
-    if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+    start = next(text.pieces(), b"")
+    if start[:1].isspace() or start[:1] >= b"\x80" or not _is_plain(text):
         return None
     try:
-        first = data[: data.index(b"\n")].decode("utf-8").rstrip("\r")
+        first = start[: start.index(b"\n")].decode("utf-8").rstrip("\r")
         separator, headers = split_header(first)
-        types = dict.fromkeys(headers, pa.string()) | dict.fromkeys(numbers(headers), pa.float64())
+        types = dict.fromkeys(headers, _TEXT) | dict.fromkeys(numbers(headers), pa.float64())
         table = pa.csv.read_csv(
-            pa.BufferReader(data),
-            read_options=pa.csv.ReadOptions(column_names=headers, skip_rows=1, block_size=2**23),
+            text.source(),
+            read_options=pa.csv.ReadOptions(column_names=headers, skip_rows=1, block_size=_BLOCK),
             parse_options=pa.csv.ParseOptions(
                 delimiter=separator, quote_char=False, ignore_empty_lines=False
             ),
@@ -51,17 +117,37 @@ def plain_columns(
         )
     except (pa.ArrowInvalid, ValueError):
         return None
-    texts = [header for header in headers if pa.types.is_string(types[header])]
-    if table.num_rows == 0 or not texts or pc.any(pc.equal(table.column(texts[0]), "")).as_py():
+    if text.is_changed:
         return None
-    return {header: table.column(header).combine_chunks() for header in headers}, separator
+    texts = {header for header in headers if types[header] == _TEXT}
+    table = table.unify_dictionaries()
+    columns = {
+        header: column.combine_chunks() if header in texts else column
+        for header, column in zip(headers, table.columns, strict=True)
+    }
+    first_text = next((header for header in headers if header in texts), None)
+    if table.num_rows == 0 or first_text is None:
+        return None
+    if pc.any(pc.equal(columns[first_text].dictionary, "")).as_py():
+        return None
+    return columns, separator
 
 
-def lines_of(data: bytes, positions: npt.NDArray[np.intp]) -> list[str]:
-    """Return rows of a file as they are written; the first row is the one below the header."""
-    if not len(positions):
-        return []
-    ends = np.append(np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord("\n")), len(data))
-    return [
-        data[ends[at] + 1 : ends[at + 1]].decode("utf-8", errors="replace").rstrip("\r") for at in positions
-    ]
+def _state_of(path: Path) -> tuple[int, ...]:
+    state = path.stat()
+    return state.st_ino, state.st_size, state.st_mtime_ns
+
+
+def _is_plain(text: PlainText) -> bool:
+    """Say whether nothing is quoted, no byte is zero, and every return begins a new line with its feed."""
+    last = b""
+    for piece in text.pieces():
+        if b'"' in piece or b"\0" in piece:
+            return False
+        if b"\r" in piece or last == b"\r":
+            told = last + piece
+            alone = told.count(b"\r") - told.count(b"\r\n") - told.endswith(b"\r")
+            if alone:
+                return False
+        last = b"\r" if piece.endswith(b"\r") else b""
+    return not last

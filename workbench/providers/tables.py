@@ -9,6 +9,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from workbench.errors import DataFormatError
-from workbench.providers.plain_text import lines_of, plain_columns
+from workbench.providers.plain_text import PlainText, plain_columns
 
 _SEPARATORS = (",", ";", "\t", "|")
 _BYTE_ORDER_MARKS = (
@@ -39,6 +40,8 @@ _NOTHING = pa.array(["", "na", "n/a", "#n/a", "nan", "nat", "null", "none", "-",
 _LONGEST_RECORD = 50
 _TEXT_IS_KEPT_UP_TO = 500
 _LARGE = 2**20
+_PARQUET, _PACKED, _ARCHIVES = b"PAR1", b"\x1f\x8b", (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_OTHER_KINDS = (_PARQUET, *_ARCHIVES)
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,9 @@ class RawTable:
     ----------
     name : str
         The file's name, or "the frame", for messages.
-    columns : dict of str to pyarrow.Array
-        By header, all of one length.
-    lines : ndarray of int64
+    columns : dict of str to pyarrow.Array or ChunkedArray
+        By header, all of one length; text may come by its distinct values, numbers in chunks.
+    places : ndarray of int64 or range
         Line of each row in the file, from 1 and with the header; in Parquet and frames the row from 1.
     broken : list of tuple
         Line, symbol (empty), reason and text of rows with too few or too many fields.
@@ -59,42 +62,56 @@ class RawTable:
         How the text was read; empty for Parquet and frames.
     plain : bool
         True where no value can hold a comma, so numbers need no second look.
-    data : bytes
+    written : PlainText
         The file itself, where columns came as numbers and no longer tell how they were written.
     """
 
     name: str
     columns: dict[str, Any]
-    lines: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64] | range
     broken: list[tuple[int, str, str, str]] = field(default_factory=list)
     encoding: str = ""
     separator: str = ""
     plain: bool = False
-    data: bytes = b""
+    written: PlainText | None = None
 
     def __len__(self) -> int:
-        return len(self.lines)
+        return len(self.places)
+
+    @cached_property
+    def lines(self) -> npt.NDArray[np.int64]:
+        """Return `places` as an array, made when a row has to be told apart."""
+        return np.asarray(self.places, dtype=np.int64)
 
     def is_text(self, header: str) -> bool:
         """Say whether a column came as text, so that its values must be read."""
         kind = self.columns[header].type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
         return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
     def text(self, header: str) -> Any:
         """Return a column as trimmed text (pyarrow), null where nothing was written."""
+        column = self.encoded(header)
+        return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+    def encoded(self, header: str) -> Any:
+        """Return a column as trimmed text, by its distinct values where they are few."""
         column = self.columns[header]
         if not self.is_text(header):
             column = pc.cast(column, pa.string())
         # Symbols and dates come many times each: only the distinct ones need a look.
-        encoded = column.dictionary_encode()
+        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         if len(encoded.dictionary) > len(column) // 2:
-            return _trimmed(column)
-        return pc.take(_trimmed(encoded.dictionary), encoded.indices)
+            return _trimmed(encoded.dictionary_decode())
+        trimmed = _trimmed(encoded.dictionary)
+        if trimmed.null_count:
+            return pc.take(trimmed, encoded.indices)
+        return pa.DictionaryArray.from_arrays(encoded.indices, trimmed)
 
     def row_texts(self, positions: npt.NDArray[np.intp]) -> list[str]:
         """Return rows as one line of text each, for quarantine."""
-        if self.data:
-            return [line[:_TEXT_IS_KEPT_UP_TO] for line in lines_of(self.data, positions)]
+        if self.written is not None:
+            return [line[:_TEXT_IS_KEPT_UP_TO] for line in self.written.lines(positions)]
         picked = [pc.take(column, pa.array(positions)).to_pylist() for column in self.columns.values()]
         rows = zip(*picked, strict=True)
         return [_as_line(row, self.separator or ",")[:_TEXT_IS_KEPT_UP_TO] for row in rows]
@@ -136,9 +153,14 @@ def read_table(
         If the file is missing, empty, damaged, of another kind, without a header, or in another encoding.
     """
     try:
-        if stat.S_ISCHR(path.stat().st_mode):
+        state = path.stat()
+        if stat.S_ISCHR(state.st_mode):
             # A device such as /dev/zero never ends.
             raise DataFormatError(f"{path} is a device; give a file or a pipe.")
+        if numbers is not None and encoding is None and stat.S_ISREG(state.st_mode):
+            table = _from_large_file(path, state.st_size, numbers)
+            if table is not None:
+                return table
         data = path.read_bytes()
     except FileNotFoundError:
         raise DataFormatError(f"There is no file {path}; check the path.") from None
@@ -146,25 +168,36 @@ def read_table(
         raise DataFormatError(
             f"{path} cannot be read: {error.strerror}; give a file you may read."
         ) from error
-    if data[:4] == b"PAR1":
+    if data[:4] == _PARQUET:
         return _from_parquet(path)
-    if data[:2] == b"\x1f\x8b":
+    if data[:2] == _PACKED:
         data = _unpacked(data, path.name)
-    if data[:4] == b"PK\x03\x04" or data[:4] == b"\xd0\xcf\x11\xe0":
+    if data[:4] in _ARCHIVES:
         raise DataFormatError(f"{path.name} is a zip or Excel file; save it as CSV and load that.")
-    if numbers is not None and encoding is None and len(data) >= _LARGE:
-        table = table_from_plain_bytes(data, numbers, name=path.name)
-        if table is not None:
-            return table
     text, used = _decoded(data, encoding, path.name)
     return table_from_text(text, name=path.name, encoding=used)
 
 
-def table_from_plain_bytes(
-    data: bytes, numbers: Callable[[list[str]], Collection[str]], *, name: str
+def _from_large_file(
+    path: Path, size: int, numbers: Callable[[list[str]], Collection[str]]
+) -> RawTable | None:
+    if size < _LARGE:
+        return None
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start.startswith(_PACKED):
+        data = _unpacked(path.read_bytes(), path.name)
+        return table_from_plain_text(PlainText(data=data), numbers, name=path.name)
+    if start.startswith(_OTHER_KINDS):
+        return None
+    return table_from_plain_text(PlainText.of_file(path), numbers, name=path.name)
+
+
+def table_from_plain_text(
+    text: PlainText, numbers: Callable[[list[str]], Collection[str]], *, name: str
 ) -> RawTable | None:
     """Split a CSV file without surprises, its numbers read; None where `table_from_text` has to look."""
-    found = plain_columns(data, lambda header: _split_header(header, name), numbers)
+    found = plain_columns(text, lambda header: _split_header(header, name), numbers)
     if found is None:
         return None
     columns, separator = found
@@ -172,11 +205,11 @@ def table_from_plain_bytes(
     return RawTable(
         name=name,
         columns=columns,
-        lines=np.arange(2, count + 2, dtype=np.int64),
+        places=range(2, count + 2),
         encoding="utf-8",
         separator=separator,
         plain=separator == ",",
-        data=data,
+        written=text,
     )
 
 
@@ -195,7 +228,7 @@ def table_from_frame(frame: pd.DataFrame, *, name: str = "the frame") -> RawTabl
     headers = [str(column) for column in frame.columns]
     _require_distinct(headers, name)
     columns = {header: _as_arrow(frame.iloc[:, at]) for at, header in enumerate(headers)}
-    return RawTable(name=name, columns=columns, lines=np.arange(1, len(frame) + 1, dtype=np.int64))
+    return RawTable(name=name, columns=columns, places=range(1, len(frame) + 1))
 
 
 def table_from_text(text: str, *, name: str, encoding: str = "") -> RawTable:
@@ -232,7 +265,7 @@ def table_from_text(text: str, *, name: str, encoding: str = "") -> RawTable:
     return RawTable(
         name=name,
         columns=columns,
-        lines=lines[kept] + header_line + 1,
+        places=lines[kept] + header_line + 1,
         broken=sorted(broken),
         encoding=encoding,
         separator=separator,
@@ -375,10 +408,15 @@ def _from_parquet(path: Path) -> RawTable:
         raise DataFormatError(f"{path.name} has no rows; there is nothing to load.")
     _require_distinct(table.column_names, path.name)
     columns = {header: _plain_array(table.column(header).combine_chunks()) for header in table.column_names}
-    return RawTable(path.name, columns, np.arange(1, table.num_rows + 1, dtype=np.int64))
+    return RawTable(path.name, columns, range(1, table.num_rows + 1))
 
 
 def _as_arrow(values: "pd.Series[Any]") -> Any:
+    if isinstance(values.dtype, np.dtype) and values.dtype == np.float64:
+        numbers = values.to_numpy()
+        # A minimum of numbers is one only if all are: looking for a missing one each would copy the column.
+        if len(numbers) and not np.isnan(numbers.min()):
+            return pa.array(numbers)
     try:
         column = pa.Array.from_pandas(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):

@@ -22,6 +22,9 @@ Whole = npt.NDArray[np.int64]
 
 _SECOND = 10**9
 _DAY = 86_400 * _SECOND
+_DAY_IN_MICROSECONDS = 86_400 * 10**6
+# Rows that are looked at together, so that what is made of them stays in the processor's cache.
+_BLOCK = 100_000
 _CLOCK = (
     r"(?:[T ,]+(?P<hour>\d{1,2}):?(?P<minute>\d{2})(?::?(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
     r" ?(?P<half>[AaPp][Mm])?)? ?(?P<zone>Z|z|UTC|GMT|[-+]\d{2}:?\d{2})?$"
@@ -119,6 +122,10 @@ def read_times(
     """
     zone = _zone(time_zone)
     column = _column(table, headers)
+    if pattern is None and zone is None and beside is None:
+        known = _utc_times(column, only_days)
+        if known is not None:
+            return known
     where = f"`{headers[0]}` of {table.name}"
     codes, distinct = _distinct(column)
     others = _distinct(_column(table, [beside]))[1] if beside is not None else None
@@ -136,23 +143,50 @@ def read_times(
     all_read = all(reason is None for reason in reasons)
     missing = pd.DatetimeIndex([pd.NaT]).as_unit("us").tz_localize("UTC")
     # Code -1, nothing written, takes the last entry.
-    values = pd.DatetimeIndex(instants.append(missing).take(codes))
+    values = _taken(pd.DatetimeIndex(instants.append(missing)), codes)
     if all_read:
         # Ten million rows would take as long to say so one by one as to read.
         return ReadTimes(values, daily, np.broadcast_to(np.array(None, dtype=object), len(codes)), True)
     return ReadTimes(values, daily, np.array([*reasons, None], dtype=object)[codes])
 
 
+def _utc_times(column: Any, only_days: bool) -> ReadTimes | None:
+    """Return times that came as instants in UTC as they are; None where there is something to read."""
+    kind = column.type
+    if not pa.types.is_timestamp(kind) or kind.tz != "UTC" or kind.unit != "us" or column.null_count:
+        return None
+    if len(column) == 0 or isinstance(column, pa.ChunkedArray):
+        return None
+    microseconds = column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
+    daily = all(
+        bool((microseconds[at : at + _BLOCK] % _DAY_IN_MICROSECONDS == 0).all())
+        for at in range(0, len(microseconds), _BLOCK)
+    )
+    if only_days and not daily:
+        return None
+    values = pd.DatetimeIndex(microseconds.view("datetime64[us]"), tz="UTC", copy=False)
+    return ReadTimes(values, daily, np.broadcast_to(np.array(None, dtype=object), len(values)), True)
+
+
 def _column(table: RawTable, headers: list[str]) -> Any:
     if len(headers) == 1:
-        return table.text(headers[0]) if table.is_text(headers[0]) else table.columns[headers[0]]
+        return table.encoded(headers[0]) if table.is_text(headers[0]) else table.columns[headers[0]]
     return pc.binary_join_element_wise(table.text(headers[0]), table.text(headers[1]), " ")
 
 
 def _distinct(column: Any) -> tuple[Whole, Any]:
-    encoded = column.dictionary_encode()
-    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    codes = encoded.indices
+    codes = (pc.fill_null(codes, -1) if codes.null_count else codes).to_numpy()
     return codes, encoded.dictionary
+
+
+def _taken(values: pd.DatetimeIndex, codes: Whole) -> pd.DatetimeIndex:
+    whole = np.asarray(values.as_unit("us").asi8)
+    if len(codes) and codes.min() < 0:
+        codes = np.where(codes < 0, len(whole) - 1, codes)
+    taken = pa.array(whole).take(pa.array(codes))
+    return pd.DatetimeIndex(taken.to_numpy().view("datetime64[us]"), tz="UTC", copy=False)
 
 
 def _take_apart(values: Any, pattern: str | None, where: str, others: Any) -> _Stamps:

@@ -10,7 +10,7 @@ import duckdb
 from workbench.errors import DeskVersionError
 from workbench.store.failures import is_busy, translate
 
-__all__ = ["CATALOG", "CATALOG_TABLES", "connect", "quote_name", "quote_text"]
+__all__ = ["CATALOG", "CATALOG_TABLES", "column_numbers", "connect", "quote_name", "quote_text"]
 
 _DUCKDB = "1.5.5"
 _EXTENSIONS = {
@@ -32,6 +32,17 @@ def quote_name(name: str) -> str:
 def quote_text(text: str | Path) -> str:
     """Write a text as an SQL literal, where a statement takes no parameters."""
     return "'" + str(text).replace("'", "''") + "'"
+
+
+def column_numbers(cursor: duckdb.DuckDBPyConnection, table: str) -> dict[str, int]:
+    """Return the number by which the lake's files know each column of a table."""
+    rows = cursor.execute(
+        f"SELECT column_name, column_id FROM {CATALOG_TABLES}.ducklake_column "  # noqa: S608 - our own name
+        f"WHERE end_snapshot IS NULL AND table_id = (SELECT table_id FROM {CATALOG_TABLES}.ducklake_table "
+        "WHERE table_name = $name AND end_snapshot IS NULL)",
+        {"name": table},
+    ).fetchall()
+    return {str(name): int(number) for name, number in rows}
 
 
 def connect(

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 __all__ = ["CacheUse", "FrameCache"]
@@ -102,7 +103,7 @@ class FrameCache:
         since, until : Timestamp
             The clock's range in which the answer is the same; `until` is not in it, None is for ever.
         """
-        size = int(frame.memory_usage(index=True, deep=True).sum())
+        size = _bytes_of(frame)
         if mark is None or size > self._most_bytes:
             return frame
         with self._guard:
@@ -128,6 +129,13 @@ class FrameCache:
         kept = self._kept.pop(key, None)
         if kept is not None:
             self._bytes -= kept.size
+
+
+def _bytes_of(frame: pd.DataFrame) -> int:
+    if all(dtype == np.float64 for dtype in frame.dtypes):
+        # To ask pandas takes a tenth of the time that the rows took to read.
+        return 8 * frame.size + int(frame.index.nbytes)
+    return int(frame.memory_usage(index=True, deep=True).sum())
 
 
 def _own(frame: pd.DataFrame) -> pd.DataFrame:

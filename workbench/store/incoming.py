@@ -4,24 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.errors import DataFormatError
+from workbench.market.arrow_frames import array_of, nothing, whole
 from workbench.store.tables import TableSpec
 
 __all__ = ["Incoming", "prepare"]
 
-_ARROW_TYPES = {
-    "VARCHAR": pa.string(),
-    "TIMESTAMP": pa.timestamp("us"),
-    "DATE": pa.date32(),
-    "DOUBLE": pa.float64(),
-    "BIGINT": pa.int64(),
-    "BOOLEAN": pa.bool_(),
-}
-# DuckDB scans an Arrow table one chunk a thread; a frame comes as one chunk and would use one thread.
 _CHUNK_ROWS = 60_000
 _LARGEST = 2**62
 
@@ -33,6 +26,12 @@ class Incoming:
     rows: pa.Table
     first: datetime | None
     last: datetime | None
+
+    @property
+    def for_threads(self) -> pa.Table:
+        """The rows in pieces for DuckDB, which scans one a thread; as one piece they would use one thread."""
+        pieces = self.rows.to_batches(max_chunksize=_CHUNK_ROWS)
+        return pa.Table.from_batches(pieces, schema=self.rows.schema)
 
 
 def prepare(spec: TableSpec, frame: pd.DataFrame | pa.Table) -> Incoming:
@@ -55,11 +54,11 @@ def prepare(spec: TableSpec, frame: pd.DataFrame | pa.Table) -> Incoming:
     length = table.num_rows
     arrays = {}
     for column in spec.given:
-        arrow_type = _ARROW_TYPES[spec.columns[column]]
+        arrow_type = spec.arrow_type(column)
         arrays[column] = (
             _cast(spec, column, table.column(column), arrow_type)
             if column in present
-            else pa.nulls(length, arrow_type)
+            else nothing(length, arrow_type)
         )
     for column in spec.key:
         if column in arrays and arrays[column].null_count:
@@ -70,7 +69,6 @@ def prepare(spec: TableSpec, frame: pd.DataFrame | pa.Table) -> Incoming:
     key = tuple(column for column in spec.key if column in arrays)
     if not _strictly_ascending(rows, key):
         rows = _sorted_without_repeats(rows, key)
-    rows = pa.Table.from_batches(rows.to_batches(max_chunksize=_CHUNK_ROWS), schema=rows.schema)
     first = last = None
     if spec.time is not None and rows.num_rows:
         bounds = pc.min_max(rows.column(spec.time)).as_py()
@@ -81,12 +79,13 @@ def prepare(spec: TableSpec, frame: pd.DataFrame | pa.Table) -> Incoming:
 def _arrow_of(spec: TableSpec, frame: pd.DataFrame) -> pa.Table:
     arrays = {}
     for column in frame.columns:
+        values = frame[column]
         try:
-            found = pa.Array.from_pandas(frame[column])
+            found = array_of(values)
             # Text of several chunks comes chunked already; wrapped once more, it is copied value by value.
             arrays[column] = found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
         except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError):
-            arrays[column] = _array_of_mixed_values(spec, column, frame[column])
+            arrays[column] = _array_of_mixed_values(spec, column, values)
     return pa.table(arrays) if arrays else pa.table({"": pa.nulls(len(frame))})
 
 
@@ -105,6 +104,8 @@ def _array_of_mixed_values(spec: TableSpec, column: str, values: pd.Series) -> p
 def _cast(spec: TableSpec, column: str, values: pa.ChunkedArray, arrow_type: pa.DataType) -> pa.ChunkedArray:
     try:
         if pa.types.is_dictionary(values.type):
+            if values.type.value_type == arrow_type and values.num_chunks == 1:
+                return values  # texts by their distinct values are many times smaller
             values = values.cast(values.type.value_type)
         if pa.types.is_floating(values.type) and pa.types.is_floating(arrow_type):
             values = values.cast(arrow_type)
@@ -143,7 +144,9 @@ def _strictly_ascending(rows: pa.Table, key: tuple[str, ...]) -> bool:
         return True
     ascending: pa.ChunkedArray | None = None
     for column in reversed(key):
-        values = rows.column(column).combine_chunks()
+        values = whole(rows.column(column))
+        if pa.types.is_dictionary(values.type):
+            values = pa.array(_ranks(values)[0])
         after, before = values[1:], values[:-1]
         larger = pc.greater(after, before)
         ascending = (
@@ -159,16 +162,24 @@ def _sorted_without_repeats(rows: pa.Table, key: tuple[str, ...]) -> pa.Table:
     """
     code, size = np.zeros(rows.num_rows, dtype=np.int64), 1
     for column in key:
-        encoded = rows.column(column).combine_chunks().dictionary_encode()
-        order = pc.sort_indices(encoded.dictionary).to_numpy()
-        ranks = np.empty(len(order), dtype=np.int64)
-        ranks[order] = np.arange(len(order))
-        if size * len(order) >= _LARGEST:
+        ranks, count = _ranks(whole(rows.column(column)).dictionary_encode())
+        if size * count >= _LARGEST:
             found, code = np.unique(code, return_inverse=True)
             size = len(found)
-        code = code * len(order) + ranks[encoded.indices.to_numpy()]
-        size *= len(order)
+        code = code * count + ranks
+        size *= count
     places = np.argsort(code, kind="stable")
     in_order = code[places]
     is_last = np.append(in_order[1:] != in_order[:-1], True)
     return rows.take(pa.array(places[is_last]))
+
+
+def _ranks(encoded: pa.DictionaryArray) -> tuple[npt.NDArray[np.int32], int]:
+    """Return for each value its place among the distinct values in their order, and how many there are."""
+    order = pc.sort_indices(encoded.dictionary)
+    held = encoded.dictionary.take(order)
+    # A dictionary may name a value twice.
+    is_next = np.append(False, pc.not_equal(held[1:], held[:-1]).to_numpy(zero_copy_only=False))
+    ranks = np.empty(len(order), dtype=np.int32)
+    ranks[order.to_numpy()] = np.cumsum(is_next)
+    return ranks[encoded.indices.to_numpy()], int(is_next.sum()) + 1

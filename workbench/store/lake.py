@@ -145,6 +145,7 @@ class Lake(LakeReader):
                 incoming,
                 source=source,
                 recorded_at=instant,
+                threads=self._threads,
                 committing=lambda: self._marks.changing([table]),
             )
 

@@ -17,7 +17,7 @@ from workbench.errors import StoreBusyError
 from workbench.store import reading
 from workbench.store.connection import CATALOG
 from workbench.store.failures import is_busy, translate
-from workbench.store.live_files import LiveFiles
+from workbench.store.live_files import NOTHING, LiveFiles
 from workbench.store.lock import StoreLock
 from workbench.store.marks import WriteMarks
 from workbench.store.tables import TABLES, TableSpec, table_spec
@@ -297,6 +297,9 @@ class LakeReader:
             if origin is None:
                 return None
             query = reading.rows_query(spec, **asked, origin=origin)
+            if origin == NOTHING:
+                names = asked["columns"] or spec.stored
+                return pa.schema([(name, spec.arrow_type(name)) for name in names]).empty_table()
             try:
                 return cursor.execute(query.text, query.values).to_arrow_table()
             except duckdb.IOException:

@@ -7,6 +7,7 @@ import duckdb
 
 from workbench.errors import DeskHomeError, DeskVersionError, StorageFullError
 from workbench.store.connection import CATALOG, connect, quote_name
+from workbench.store.data_files import ROW_GROUP
 from workbench.store.durable import write_durably
 from workbench.store.failures import is_storage_full, translate
 from workbench.store.lock import StoreLock
@@ -123,8 +124,7 @@ def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
         ("data_inlining_row_limit", "0"),
         ("parquet_compression", "'zstd'"),
         ("parquet_version", "2"),
-        # One symbol of a year's daily bars then costs one small group of rows.
-        ("parquet_row_group_size", "30000"),
+        ("parquet_row_group_size", str(ROW_GROUP)),
         # The write function sorts already; compaction still sorts.
         ("sort_on_insert", "false"),
     ):

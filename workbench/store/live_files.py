@@ -13,11 +13,14 @@ from pathlib import Path
 
 import duckdb
 
-from workbench.store.connection import CATALOG_TABLES, quote_name, quote_text
+from workbench.store.connection import CATALOG_TABLES, column_numbers, quote_text
 from workbench.store.marks import WriteMarks
 from workbench.store.tables import TableSpec
 
-__all__ = ["LiveFiles"]
+__all__ = ["NOTHING", "LiveFiles"]
+
+NOTHING = ""
+"""What there is to read where no file can hold a row that was asked for."""
 
 # A table that is written all day has thousands of small files until it is compacted; the catalog picks
 # among those faster than we do.
@@ -62,7 +65,7 @@ class LiveFiles:
         """Return what to read in place of the table: the files that can hold the rows asked for.
 
         None where only the catalog can tell: rows of a file are deleted, there are too many files, or
-        somebody writes at this moment.
+        somebody writes at this moment. `NOTHING` where no file can hold such a row.
         """
         mark = self._marks.read(spec.name)
         if mark is None:
@@ -82,8 +85,7 @@ class LiveFiles:
         wanted = symbols if symbols is not None and not spec.group_is_list else None
         chosen = [file.path for file in listing.files if _can_hold(file, wanted, start, end)]
         if not chosen:
-            nothing = ", ".join(f"NULL::{spec.type_of(name)} AS {quote_name(name)}" for name in spec.stored)
-            return f"(SELECT {nothing} WHERE false)"
+            return NOTHING
         paths = ", ".join(quote_text(path) for path in chosen)
         return f"read_parquet([{paths}], schema = {listing.columns})"
 
@@ -110,14 +112,7 @@ def _list(
         f"(SELECT table_id FROM {CATALOG_TABLES}.ducklake_table "
         "WHERE table_name = $name AND end_snapshot IS NULL)"
     )
-    held = {
-        str(name): int(number)
-        for number, name in cursor.execute(
-            f"SELECT column_id, column_name FROM {CATALOG_TABLES}.ducklake_column "
-            f"WHERE table_id = {table} AND end_snapshot IS NULL",
-            {"name": spec.name},
-        ).fetchall()
-    }
+    held = column_numbers(cursor, spec.name)
     # By the numbers of the columns: a file of an older version lacks those that came later.
     columns = ", ".join(
         f"{held[name]}: {{name: {quote_text(name)}, type: {quote_text(spec.type_of(name))}, "

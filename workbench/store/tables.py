@@ -4,9 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import pyarrow as pa
+
 from workbench.errors import ArgumentError
 
 __all__ = ["TABLES", "TableSpec", "table_spec"]
+
+
+_ARROW_TYPES = {
+    "VARCHAR": pa.string(),
+    "TIMESTAMP": pa.timestamp("us"),
+    "DATE": pa.date32(),
+    "DOUBLE": pa.float64(),
+    "BIGINT": pa.int64(),
+    "BOOLEAN": pa.bool_(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,10 @@ class TableSpec:
         return {"source": "VARCHAR", "recorded_at": "TIMESTAMP", "replaced_at": "TIMESTAMP"}.get(
             column
         ) or self.columns[column]
+
+    def arrow_type(self, column: str) -> pa.DataType:
+        """Return the Arrow type of a column."""
+        return _ARROW_TYPES[self.type_of(column)]
 
 
 _PRICES = dict.fromkeys(("open", "high", "low", "close", "volume", "vwap"), "DOUBLE")

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from workbench.market.arrow_frames import whole
 from workbench.store.connection import quote_name, quote_text
+from workbench.store.data_files import add_data_files, are_many
 from workbench.store.durable import discard_files, files_below, sync_files
 from workbench.store.incoming import Incoming
 from workbench.store.tables import TableSpec
@@ -25,6 +29,7 @@ def write_rows(
     *,
     source: str,
     recorded_at: datetime,
+    threads: int,
     committing: Callable[[], AbstractContextManager[None]],
 ) -> pd.DataFrame:
     """Merge rows into a table and its history in one transaction; the caller holds the lake's lock.
@@ -48,6 +53,8 @@ def write_rows(
     recorded_at : datetime
         When the desk learned of them, with a time zone. A correction cannot be known before the row
         that it replaces, so it counts from that row's time if that is later.
+    threads : int
+        Files of a large first load that are written at once.
     committing : callable
         What surrounds the COMMIT, so that caches in other processes learn of it.
 
@@ -58,10 +65,12 @@ def write_rows(
     """
     folders = (data / "main" / spec.name, data / "main" / spec.history)
     before = files_below(*folders)
-    cursor.register("incoming", incoming.rows)
+    cursor.register("incoming", incoming.for_threads)
     cursor.execute("BEGIN")
     try:
-        counts = _merge(cursor, spec, incoming, source=source, recorded_at=naive_utc(recorded_at))
+        counts = _merge(
+            cursor, data, spec, incoming, source=source, recorded_at=naive_utc(recorded_at), threads=threads
+        )
         if not counts["new"].any() and not counts["changed"].any():
             cursor.execute("ROLLBACK")
             return counts
@@ -84,11 +93,13 @@ def naive_utc(instant: datetime) -> datetime:
 
 def _merge(
     cursor: duckdb.DuckDBPyConnection,
+    data: Path,
     spec: TableSpec,
     incoming: Incoming,
     *,
     source: str,
     recorded_at: datetime,
+    threads: int,
 ) -> pd.DataFrame:
     # Statements are built from the names of our own tables; values from outside are literals by quote_text.
     given = f"(SELECT *, {quote_text(source)} AS source FROM incoming)"
@@ -96,14 +107,19 @@ def _merge(
     instant = f"TIMESTAMP '{recorded_at:%Y-%m-%d %H:%M:%S.%f}'"
     stored = _names(spec.stored)
     # A row of several symbols is counted under its source.
-    group = quote_name("source" if spec.group_is_list else spec.group)
-    totals = cursor.execute(f"SELECT {group}, count(*) FROM {given} GROUP BY ALL ORDER BY 1").fetchall()
+    group = "source" if spec.group_is_list else spec.group
+    totals = _totals(incoming.rows, group, source)
     is_empty = cursor.execute(f"SELECT 1 FROM {there} LIMIT 1", bounds).fetchone() is None
     if is_empty:
-        cursor.execute(
-            f"INSERT INTO lake.{spec.name} ({stored}) "
-            f"SELECT {_names(spec.given)}, source, {instant} FROM {given}"
-        )
+        if are_many(spec, incoming.rows):
+            add_data_files(
+                cursor, data, spec, incoming.rows, source=source, recorded_at=recorded_at, threads=threads
+            )
+        else:
+            cursor.execute(
+                f"INSERT INTO lake.{spec.name} ({stored}) "
+                f"SELECT {_names(spec.given)}, source, {instant} FROM {given}"
+            )
         return _counts(totals, {str(symbol): (total, 0) for symbol, total in totals})
 
     on = " AND ".join(f"new.{quote_name(column)} = old.{quote_name(column)}" for column in spec.key)
@@ -121,7 +137,7 @@ def _merge(
         bounds,
     )
     moved = cursor.execute(
-        f"SELECT {group}, count(*) FILTER (NOT is_correction), count(*) FILTER (is_correction) "
+        f"SELECT {quote_name(group)}, count(*) FILTER (NOT is_correction), count(*) FILTER (is_correction) "
         "FROM moved GROUP BY ALL"
     ).fetchall()
     if any(changed for _, _, changed in moved):
@@ -141,6 +157,14 @@ def _merge(
         )
     cursor.execute("DROP TABLE moved")
     return _counts(totals, {str(symbol): (new, changed) for symbol, new, changed in moved})
+
+
+def _totals(rows: pa.Table, group: str, source: str) -> list[tuple[str, int]]:
+    if group not in rows.column_names:
+        return [(source, rows.num_rows)]
+    counted = pc.value_counts(whole(rows.column(group)))
+    names, counts = counted.field("values").to_pylist(), counted.field("counts").to_pylist()
+    return sorted((str(name), count) for name, count in zip(names, counts, strict=True))
 
 
 def _differs(spec: TableSpec, column: str) -> str:
