@@ -1,4 +1,3 @@
-# ruff: noqa: B023 - what is timed is called at once, in its own turn of the loop
 """Measure ten million daily bars on their way in and out, beside plain DuckDB and pandas in the same run.
 
     python benchmarks/bars.py                  # ten million bars: some minutes, 4 GB of memory and of disk
@@ -22,6 +21,9 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from workbench.desk import Desk
+from workbench.store import Lake
+
 SESSIONS = 2_500
 
 
@@ -40,15 +42,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--symbols", type=int, default=4_000, help="each has 2,500 sessions")
-    parser.add_argument("--rounds", type=int, default=1, help="how often each load is taken, in turn")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each load is taken, in turn")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder, if not given")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="bars-benchmark-", dir=options.folder))
     print(f"duckdb {duckdb.__version__}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}\n")
     print("| question | goal | ours | peer |\n| --- | --- | --- | --- |", flush=True)
     try:
-        frame = daily_bars(options.symbols)
-        loads(folder, frame, options.rounds)
+        loads(folder, options.symbols, options.rounds)
         reads(folder, options.symbols)
         as_of_join()
     finally:
@@ -93,41 +94,19 @@ def plain() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def loads(folder: Path, frame: pd.DataFrame, rounds: int) -> None:
-    from workbench.desk import Desk
-    from workbench.store import Lake
-
-    csv = folder / "bars.csv"
-    with plain() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.register("frame", frame)
-        connection.execute(
-            "COPY (SELECT symbol, time::DATE AS date, open, high, low, close, volume::BIGINT AS volume "
-            f"FROM frame) TO '{csv}'"
-        )
+def loads(folder: Path, symbols: int, rounds: int) -> None:
+    frame = daily_bars(symbols)
     times: dict[str, list[Took]] = {}
-
-    def note(name: str, work: Callable[[], object]) -> None:
-        times.setdefault(name, []).append(took(work))
-
     for number in range(rounds):  # in turn, so that a busy moment of the machine meets all
-        with plain() as connection:
-            connection.register("frame", frame)
-            target = folder / "plain.parquet"
-            note("plain frame", lambda: connection.execute(f"COPY frame TO '{target}' (COMPRESSION zstd)"))
-        with Lake.open(folder / f"lake{number}") as lake:
-            note("lake frame", lambda: lake.write("daily_bars", frame, source="benchmark"))
-        with Desk.open(folder / f"frame{number}") as desk:
-            note("desk frame", lambda: desk.load(frame, kind="bars", source="benchmark"))
-        with plain() as connection:
-            note(
-                "plain csv",
-                lambda: connection.execute(f"COPY (FROM '{csv}') TO '{target}' (COMPRESSION zstd)"),
-            )
-        with Desk.open(folder / f"csv{number}") as desk:
-            note("desk csv", lambda: desk.load(csv, kind="bars", source="benchmark"))
-    best = {name: min(found) for name, found in times.items()}
+        load_frame(folder, frame, number, times)
+    again, changed = load_again(folder / "frame0", frame)
+    csv = folder / "bars.csv"
+    write_csv(frame, csv)
     million = f"{len(frame) / 1e6:.0f} million daily bars"
+    del frame
+    for number in range(rounds):
+        load_csv(folder, csv, number, times)
+    best = {name: min(found) for name, found in times.items()}
     for what, ours, peer in (
         (f"a frame of {million} into the lake, durable", "lake frame", "plain frame"),
         ("the same through desk.load, every row checked", "desk frame", "plain frame"),
@@ -135,16 +114,50 @@ def loads(folder: Path, frame: pd.DataFrame, rounds: int) -> None:
     ):
         ratio = best[ours].wall / best[peer].wall
         show(what, "<= 1.3 times plain", f"{best[ours]}: {ratio:.2f} times", f"{best[peer]}, not synced")
-    with Desk.open(folder / "frame0") as desk:
-        snapshot = desk.snapshot()
-        again = took(lambda: desk.load(frame, kind="bars", source="benchmark"))
-        changed = desk.snapshot() - snapshot
     show("the frame again", "0 rows changed, no snapshot", f"{again}, {changed} snapshots", "no such thing")
 
 
-def reads(folder: Path, symbols: int) -> None:
-    from workbench.desk import Desk
+def load_frame(folder: Path, frame: pd.DataFrame, number: int, times: dict[str, list[Took]]) -> None:
+    with plain() as connection:
+        connection.register("frame", frame)
+        copy = f"COPY frame TO '{folder / 'plain.parquet'}' (COMPRESSION zstd)"
+        times.setdefault("plain frame", []).append(took(lambda: connection.execute(copy)))
+    with Lake.open(folder / f"lake{number}") as lake:
+        times.setdefault("lake frame", []).append(
+            took(lambda: lake.write("daily_bars", frame, source="benchmark"))
+        )
+    with Desk.open(folder / f"frame{number}") as desk:
+        times.setdefault("desk frame", []).append(
+            took(lambda: desk.load(frame, kind="bars", source="benchmark"))
+        )
 
+
+def load_again(home: Path, frame: pd.DataFrame) -> tuple[Took, int]:
+    with Desk.open(home) as desk:
+        snapshot = desk.snapshot()
+        again = took(lambda: desk.load(frame, kind="bars", source="benchmark"))
+        return again, desk.snapshot() - snapshot
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    with plain() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("frame", frame)
+        connection.execute(
+            "COPY (SELECT symbol, time::DATE AS date, open, high, low, close, volume::BIGINT AS volume "
+            f"FROM frame) TO '{path}'"
+        )
+
+
+def load_csv(folder: Path, csv: Path, number: int, times: dict[str, list[Took]]) -> None:
+    with plain() as connection:
+        copy = f"COPY (FROM '{csv}') TO '{folder / 'plain.parquet'}' (COMPRESSION zstd)"
+        times.setdefault("plain csv", []).append(took(lambda: connection.execute(copy)))
+    with Desk.open(folder / f"csv{number}") as desk:
+        times.setdefault("desk csv", []).append(took(lambda: desk.load(csv, kind="bars", source="benchmark")))
+
+
+def reads(folder: Path, symbols: int) -> None:
     home = folder / "frame0"
     files = [str(path) for path in (home / "lake" / "data" / "main" / "daily_bars").rglob("*.parquet")]
     names = [f"S{number:04d}" for number in range(0, symbols, max(1, symbols // 60))][:60]

@@ -1,6 +1,7 @@
 """Large CSV files without surprises, split and read as numbers at once by several threads."""
 
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -99,9 +100,11 @@ def plain_columns(
         Takes the headers and gives those of columns that hold numbers.
     """
     start = next(text.pieces(), b"")
-    if start[:1].isspace() or start[:1] >= b"\x80" or not _is_plain(text):
+    if start[:1].isspace() or start[:1] >= b"\x80":
         return None
+    beside = ThreadPoolExecutor(1)
     try:
+        is_plain = beside.submit(_is_plain, text)
         first = start[: start.index(b"\n")].decode("utf-8").rstrip("\r")
         separator, headers = split_header(first)
         types = dict.fromkeys(headers, _TEXT) | dict.fromkeys(numbers(headers), pa.float64())
@@ -115,10 +118,12 @@ def plain_columns(
                 column_types=types, null_values=[""], strings_can_be_null=False
             ),
         )
+        if not is_plain.result() or text.is_changed:
+            return None
     except (pa.ArrowInvalid, ValueError):
         return None
-    if text.is_changed:
-        return None
+    finally:
+        beside.shutdown()
     texts = {header for header in headers if types[header] == _TEXT}
     table = table.unify_dictionaries()
     columns = {

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from workbench.market.arrow_frames import whole
 from workbench.store.connection import column_numbers, quote_text
+from workbench.store.durable import sync_file
 from workbench.store.tables import TableSpec
 
 __all__ = ["ROW_GROUP", "add_data_files", "are_many"]
@@ -30,6 +31,7 @@ ROW_GROUP = 30_000
 """One symbol of a year's daily bars then costs one small group of rows."""
 # From so many rows on files of our own are faster than an INSERT.
 _MANY = 200_000
+_SAMPLE = 5_000
 _FILE_ROWS = 4_000_000
 # Up to so many periods the rows of each are found sooner by themselves than by sorting all.
 _FEW = 40
@@ -78,6 +80,8 @@ def add_data_files(
         path = folder.joinpath(*part.folders, f"ducklake-{uuid4()}.parquet")
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(part.rows(), path, numbers, source, recorded_at)
+        # Here the other thread goes on meanwhile; whoever commits looks once more.
+        sync_file(path)
         return path
 
     with ThreadPoolExecutor(threads) as pool:
@@ -184,5 +188,5 @@ def _repeats(column: pa.ChunkedArray) -> bool:
     """Say whether a column has few enough distinct values to be written by number."""
     if pa.types.is_dictionary(column.type):
         return True
-    sample = column.slice(0, ROW_GROUP)
+    sample = column.slice(0, _SAMPLE)
     return bool(pc.count_distinct(sample).as_py() < len(sample) / 2)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["discard_files", "files_below", "sync_files", "write_durably"]
+__all__ = ["discard_files", "files_below", "sync_file", "sync_files", "write_durably"]
 
 
 def files_below(*folders: Path) -> set[str]:
@@ -29,10 +29,10 @@ def sync_files(paths: Iterable[str | Path], root: Path) -> None:
     """
     folders = {root}
     for path in map(Path, paths):
-        _sync(path)
+        sync_file(path)
         folders.update(parent for parent in path.parents if root in parent.parents)
     for folder in folders:
-        _sync(folder)
+        sync_file(folder)
 
 
 def discard_files(paths: Iterable[str | Path]) -> None:
@@ -47,15 +47,16 @@ def write_durably(path: Path, text: str) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.write_text(text, encoding="utf-8")
-        _sync(beside)
+        sync_file(beside)
         beside.replace(path)
     except BaseException:
         discard_files({beside})
         raise
-    _sync(path.parent)
+    sync_file(path.parent)
 
 
-def _sync(path: Path) -> None:
+def sync_file(path: Path) -> None:
+    """Flush one file or folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
