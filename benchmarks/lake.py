@@ -395,11 +395,13 @@ def minute_bars(folder: Path, *, full: bool) -> list[tuple[str, str, str, str]]:
             )
             took += seconds(lambda: lake.write("intraday_bars", frame, source="x"))
             target = folder_plain / f"{year}-{month:02d}.parquet"
-            connection.register("frame", frame)
+            # Without a zone, as the lake keeps them: with one a question asks a calendar for each row.
+            connection.register("frame", frame.assign(time=frame["time"].dt.tz_localize(None)))
             rival += seconds(lambda: connection.execute(f"COPY frame TO '{target}' (COMPRESSION zstd)"))
             total += size
         size = int(lake.tables().loc["intraday_bars", "bytes"])
         plain_size = sum(path.stat().st_size for path in folder_plain.iterdir())
+        days = days.tz_localize(None)
         noon = days[100] + pd.Timedelta(hours=17)
         origin = f"'{folder_plain}/*.parquet'"
         first, last = days[0], days[min(sessions, 260) - 1] + pd.Timedelta(days=1)

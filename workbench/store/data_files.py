@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -32,7 +33,7 @@ ROW_GROUP = 30_000
 # From so many rows on files of our own are faster than an INSERT.
 _MANY = 200_000
 _SAMPLE = 5_000
-_FILE_ROWS = 4_000_000
+_FILE_ROWS = 2_500_000
 # Up to so many periods the rows of each are found sooner by themselves than by sorting all.
 _FEW = 40
 _UNITS = {"year": "Y", "month": "M", "day": "D"}
@@ -114,8 +115,8 @@ def _ready_to_move(rows: pa.Table) -> pa.Table:
 
 def _parts(spec: TableSpec, rows: pa.Table) -> Iterator[_Part]:
     if not spec.partition or spec.time is None:
-        for start in range(0, rows.num_rows, _FILE_ROWS):
-            yield _Part((), partial(rows.slice, start, _FILE_ROWS))
+        for start, end in _pieces(rows.num_rows):
+            yield _Part((), partial(rows.slice, start, end - start))
         return
     periods, codes = _periods(rows.column(spec.time), spec.partition[-1])
     sizes = np.bincount(codes, minlength=len(periods))
@@ -123,12 +124,11 @@ def _parts(spec: TableSpec, rows: pa.Table) -> Iterator[_Part]:
     if many:
         order, together = np.argsort(codes, kind="stable"), rows.combine_chunks()
     for number, (size, end) in enumerate(zip(sizes.tolist(), np.cumsum(sizes).tolist(), strict=True)):
-        for start in range(0, size, _FILE_ROWS):
+        for first, last in _pieces(size):
             if many:
-                places = order[end - size + start : min(end, end - size + start + _FILE_ROWS)]
-                chosen = partial(_rows_at, together, places)
+                chosen = partial(_rows_at, together, order[end - size + first : end - size + last])
             else:
-                chosen = partial(_rows_of, rows, codes, number, start)
+                chosen = partial(_rows_of, rows, codes, number, slice(first, last))
             yield _Part(_folders(spec, periods[number]), chosen)
 
 
@@ -146,8 +146,14 @@ def _periods(times: pa.ChunkedArray, unit: str) -> tuple[npt.NDArray[Any], npt.N
     return periods, codes
 
 
-def _rows_of(rows: pa.Table, codes: npt.NDArray[Any], number: int, start: int) -> pa.Table:
-    return rows.filter(pa.array(codes == number)).slice(start, _FILE_ROWS)
+def _pieces(count: int) -> Iterator[tuple[int, int]]:
+    """Yield the bounds of pieces about as large as each other, none larger than a file may be."""
+    bounds = np.linspace(0, count, -(-count // _FILE_ROWS) + 1).astype(int).tolist()
+    yield from pairwise(bounds)
+
+
+def _rows_of(rows: pa.Table, codes: npt.NDArray[Any], number: int, piece: slice) -> pa.Table:
+    return rows.filter(pa.array(codes == number))[piece]
 
 
 def _rows_at(rows: pa.Table, places: npt.NDArray[np.intp]) -> pa.Table:
@@ -173,6 +179,13 @@ def _write(
             [field.with_metadata({"PARQUET:field_id": str(numbers[field.name])}) for field in rows.schema]
         )
     )
+    repeated = [name for name in rows.column_names if _repeats(rows.column(name))]
+    rising = [
+        field.name
+        for field in rows.schema
+        if field.name not in repeated
+        and (pa.types.is_timestamp(field.type) or pa.types.is_integer(field.type))
+    ]
     pq.write_table(
         rows,
         path,
@@ -180,7 +193,8 @@ def _write(
         row_group_size=ROW_GROUP,
         # The columns' own types, not how Arrow happens to hold them, are what others shall read.
         store_schema=False,
-        use_dictionary=[name for name in rows.column_names if _repeats(rows.column(name))],
+        use_dictionary=repeated,
+        column_encoding=dict.fromkeys(rising, "DELTA_BINARY_PACKED"),
     )
 
 
