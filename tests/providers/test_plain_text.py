@@ -1,5 +1,9 @@
 """A large file read by columns gives the rows, lines and reasons that reading it with care gives."""
 
+import gzip
+import os
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
+from workbench.errors import DataFormatError
 from workbench.market.schemas import check_bars
 from workbench.market.sound_bars import are_sound, as_table
 from workbench.providers import tables
@@ -77,6 +82,34 @@ def test_what_needs_care_is_left_to_it(line):
     table = table_from_plain_text(PlainText(data=sound), lambda _: numbers, name="bars.csv")
     assert table.lines.tolist() == [2, 3, 4]
     assert table.row_texts(np.array([2, 0])) == [SOUND[2], SOUND[0]]
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_told_wrong(tmp_path):
+    path = tmp_path / "bars.csv"
+    path.write_text("\n".join([HEADER, *SOUND]))
+    text = PlainText.of_file(path)
+    assert text.lines(np.array([0])) == [SOUND[0]]
+    path.write_text("\n".join([HEADER, SOUND[1], *SOUND]))
+    numbers = {"Open", "High", "Low", "Close", "Volume"}
+    assert table_from_plain_text(text, lambda _: numbers, name="bars.csv") is None
+    with pytest.raises(DataFormatError, match="was changed while it was read; load it again"):
+        text.lines(np.array([0]))
+
+
+@pytest.mark.parametrize("kind", ["plain", "packed", "pipe"])
+def test_large_files_of_every_kind_give_the_same_rows(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(tables, "_LARGE", 0)
+    written = "\n".join([HEADER, *SOUND, ODD[0], ODD[4]]).encode()
+    path = tmp_path / ("bars.csv.gz" if kind == "packed" else "bars.csv")
+    if kind == "pipe":
+        os.mkfifo(path)
+        threading.Thread(target=path.write_bytes, args=[written]).start()
+    else:
+        path.write_bytes(gzip.compress(written) if kind == "packed" else written)
+    parsed = read_bars_file(path)
+    assert len(parsed) == 3
+    assert parsed.quarantined["text"].tolist() == [ODD[0], ODD[4]]
+    assert parsed.quarantined["line"].tolist() == [5, 6]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import os
 import re
 import stat
 import zlib
@@ -41,7 +42,6 @@ _LONGEST_RECORD = 50
 _TEXT_IS_KEPT_UP_TO = 500
 _LARGE = 2**20
 _PARQUET, _PACKED, _ARCHIVES = b"PAR1", b"\x1f\x8b", (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-_OTHER_KINDS = (_PARQUET, *_ARCHIVES)
 
 
 @dataclass(frozen=True)
@@ -157,10 +157,12 @@ def read_table(
         if stat.S_ISCHR(state.st_mode):
             # A device such as /dev/zero never ends.
             raise DataFormatError(f"{path} is a device; give a file or a pipe.")
-        if numbers is not None and encoding is None and stat.S_ISREG(state.st_mode):
-            table = _from_large_file(path, state.st_size, numbers)
+        quick = numbers if encoding is None else None
+        if quick is not None and _is_large_text(path, state):
+            table = table_from_plain_text(PlainText.of_file(path), quick, name=path.name)
             if table is not None:
                 return table
+            quick = None
         data = path.read_bytes()
     except FileNotFoundError:
         raise DataFormatError(f"There is no file {path}; check the path.") from None
@@ -174,23 +176,19 @@ def read_table(
         data = _unpacked(data, path.name)
     if data[:4] in _ARCHIVES:
         raise DataFormatError(f"{path.name} is a zip or Excel file; save it as CSV and load that.")
+    if quick is not None and len(data) >= _LARGE:
+        table = table_from_plain_text(PlainText(data=data), quick, name=path.name)
+        if table is not None:
+            return table
     text, used = _decoded(data, encoding, path.name)
     return table_from_text(text, name=path.name, encoding=used)
 
 
-def _from_large_file(
-    path: Path, size: int, numbers: Callable[[list[str]], Collection[str]]
-) -> RawTable | None:
-    if size < _LARGE:
-        return None
+def _is_large_text(path: Path, state: os.stat_result) -> bool:
+    if not stat.S_ISREG(state.st_mode) or state.st_size < _LARGE:
+        return False
     with path.open("rb") as file:
-        start = file.read(4)
-    if start.startswith(_PACKED):
-        data = _unpacked(path.read_bytes(), path.name)
-        return table_from_plain_text(PlainText(data=data), numbers, name=path.name)
-    if start.startswith(_OTHER_KINDS):
-        return None
-    return table_from_plain_text(PlainText.of_file(path), numbers, name=path.name)
+        return not file.read(4).startswith((_PARQUET, _PACKED, *_ARCHIVES))
 
 
 def table_from_plain_text(
