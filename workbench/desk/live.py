@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from workbench.desk.frames import DeskFrame, desk_frame
 from workbench.desk.live_state import SessionHours, feed_trouble, kind_of, quote_states
@@ -151,18 +150,17 @@ def live_quotes(
         reasons[place] = "; ".join(filter(None, [reasons[place], "bid above ask"]))
     frame = pd.DataFrame(
         {
-            "symbol": _texts(names),
+            "symbol": np.array(names, dtype=object),
             **{
                 name: np.array(values, dtype=np.float64)
                 for name, values in zip(FIGURE_COLUMNS, figures, strict=True)
             },
             "time": pd.DatetimeIndex(times).tz_localize("UTC"),
             "age_seconds": states.age,
-            "state": _texts(states.state),
-            "reason": _texts(reasons),
-            "source": _texts([sources[number] for number in numbers]),
-        },
-        copy=False,  # every column was made for this frame
+            "state": states.state,
+            "reason": reasons,
+            "source": np.array([sources[number] for number in numbers], dtype=object),
+        }
     )
     return desk_frame(frame, title=_title(feeds), note=_note(settings, states.state), formats=_FORMATS)
 
@@ -200,11 +198,6 @@ _FEED_COLUMNS = (
     "service", "feed", "state", "detail", "since", "heard_seconds", "heartbeat_timeout", "subscribed", "rate",
     "events", "queue", "lake_queue", "spilled", "shed", "quarantined", "late", "lag", "gaps",
 )  # fmt: skip
-
-
-def _texts(values: Sequence[str] | np.ndarray) -> Any:
-    # Straight from Arrow, as pandas would otherwise look at each value to learn that it is text.
-    return pd.array(pa.array(values, pa.large_string()), dtype="str")
 
 
 def _in_session(feed: Mapping[str, Any] | None, settings: DeskSettings, now: float) -> bool:
