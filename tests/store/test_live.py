@@ -49,11 +49,22 @@ def test_a_quote_comes_back_as_it_was_written_and_the_newest_counts(table):
 
 def test_what_is_shown_of_quotes_names_their_origin_once(table):
     table.write([quote("A"), quote("B", feed="Other feed")])
-    rows, origins = table.shown_quotes(["A", "B"])
-    assert [row[0] for row in rows] == ["A", "B"]
-    assert [origins[row[-1]] for row in rows] == [
+    names, numbers, origins = table.shown_quotes(["A", "B"])
+    assert names == ["A", "B"]
+    assert numbers["bid"].tolist() == [quote("A")[1], quote("B")[1]]
+    assert [origins[number] for number in numbers["origin"].tolist()] == [
         ("plain", "Plain feed", "Plain"),
         ("plain", "Other feed", "Plain"),
+    ]
+
+
+def test_what_a_quote_lacks_stays_missing(table):
+    blank = tuple(
+        {"symbol": "A", "service": "s", "feed": "f", "source": "p"}.get(name) for name in QUOTE_COLUMNS
+    )
+    table.write([blank])
+    assert table.quotes() == [
+        tuple(0 if name == "crossed" else value for name, value in zip(QUOTE_COLUMNS, blank, strict=True))
     ]
 
 

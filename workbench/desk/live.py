@@ -28,6 +28,9 @@ _FORMATS = {
 }
 _NEVER = "no stream has given a quote of it"
 _HOURS = SessionHours()
+# As a row of the live table: no figure, no time, and an origin that none has.
+_NAN = float("nan")
+_NO_QUOTE = (*[_NAN] * 7, -1, -1, _NAN, 0, -1)
 
 
 class LiveQuestions(OpenedDesk):
@@ -117,19 +120,19 @@ def live_quotes(
     table: LiveTable, settings: DeskSettings, now: float, symbols: Sequence[str] | None = None
 ) -> DeskFrame:
     """Return the quotes of a live table as of `now` (seconds since 1970); see `LiveQuestions.quotes`."""
-    rows, origins = table.shown_quotes(symbols)
+    names, shown, origins = table.shown_quotes(symbols)
     feeds = {(feed["service"], feed["feed"]): feed for feed in table.feeds()}
-    if symbols is not None and len(rows) < len(symbols):
-        held = {row[0]: row for row in rows}
-        empty = (None,) * (len(FIGURE_COLUMNS) + 3)
-        rows = [held.get(symbol, (symbol, *empty)) for symbol in symbols]
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * (len(FIGURE_COLUMNS) + 4)
-    names, figures, (stamped, crossed, numbers) = columns[0], columns[1:-3], columns[-3:]
-    stamps = np.array([stamp or 0 for stamp in stamped], dtype=np.int64)
+    if symbols is not None and len(names) < len(symbols):
+        places = {name: place for place, name in enumerate(names)}
+        shown = np.concatenate([shown, np.array([_NO_QUOTE], dtype=shown.dtype)])
+        shown = shown[[places.get(symbol, -1) for symbol in symbols]]
+        names = list(symbols)
+    numbers: list[int] = shown["origin"].tolist()
+    stamps = np.where(shown["time"] < 0, 0, shown["time"])
     # A handful of origins, whatever the number of quotes: each is looked at once.
     known = {number: feeds.get(origins[number][:2]) if number in origins else None for number in set(numbers)}
     troubles = {
-        number: _NEVER if number is None else feed_trouble(feed, now) for number, feed in known.items()
+        number: _NEVER if number < 0 else feed_trouble(feed, now) for number, feed in known.items()
     }
     in_session = {number: _in_session(feed, settings, now) for number, feed in known.items()}
     sources = {number: origins[number][2] if number in origins else "" for number in known}
@@ -146,15 +149,12 @@ def live_quotes(
     times = stamps.view("M8[ns]").astype("M8[us]")
     times[stamps == 0] = np.datetime64("NaT")
     reasons = states.reason
-    for place in [place for place, flag in enumerate(crossed) if flag]:
+    for place in np.flatnonzero(shown["crossed"] > 0).tolist():
         reasons[place] = "; ".join(filter(None, [reasons[place], "bid above ask"]))
     frame = pd.DataFrame(
         {
             "symbol": np.array(names, dtype=object),
-            **{
-                name: np.array(values, dtype=np.float64)
-                for name, values in zip(FIGURE_COLUMNS, figures, strict=True)
-            },
+            **{name: shown[name].copy() for name in FIGURE_COLUMNS},
             "time": pd.DatetimeIndex(times).tz_localize("UTC"),
             "age_seconds": states.age,
             "state": states.state,

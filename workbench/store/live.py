@@ -6,12 +6,16 @@ anew by the next writer and is empty to a reader, never an error.
 """
 
 import json
+import math
 import sqlite3
+import struct
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Self
+
+import numpy as np
 
 __all__ = ["FEED_COLUMNS", "FIGURE_COLUMNS", "LIVE_FILE", "QUOTE_COLUMNS", "SPILL_FOLDER", "LiveTable"]
 
@@ -19,21 +23,26 @@ LIVE_FILE = "live.sqlite"
 SPILL_FOLDER = ".stream"
 """Where events wait for a slow lake; like every hidden folder of a desk it is in no backup."""
 
-_QUOTES = {
-    "symbol": "TEXT PRIMARY KEY",
-    "bid": "REAL",
-    "ask": "REAL",
-    "bid_size": "REAL",
-    "ask_size": "REAL",
-    "last": "REAL",
-    "last_size": "REAL",
-    "volume": "REAL",
-    "time": "INTEGER",  # of bid and ask, nanoseconds since 1970; of the trade where no quote came yet
-    "last_time": "INTEGER",
-    "received_at": "REAL",  # seconds since 1970
-    "crossed": "INTEGER",  # 1 where the bid lies above the ask
-    "origin": "INTEGER",
-}
+FIGURE_COLUMNS = ("bid", "ask", "last", "bid_size", "ask_size", "last_size", "volume")
+_NUMBERS = np.dtype(
+    [
+        ("bid", "<f8"),
+        ("ask", "<f8"),
+        ("bid_size", "<f8"),
+        ("ask_size", "<f8"),
+        ("last", "<f8"),
+        ("last_size", "<f8"),
+        ("volume", "<f8"),
+        ("time", "<i8"),  # of bid and ask, nanoseconds since 1970; of the trade where no quote came yet
+        ("last_time", "<i8"),
+        ("received_at", "<f8"),  # seconds since 1970
+        ("crossed", "<i8"),  # 1 where the bid lies above the ask
+        ("origin", "<i8"),
+    ]
+)
+"""What is packed into one value of a quote's row: a row of twelve takes three times as long to read."""
+_PACKING = struct.Struct("<7d2qd2q")
+_ABSENT = -(2**63)  # as NumPy marks an instant that is none
 _FEEDS = {
     "service": "TEXT",
     "feed": "TEXT",
@@ -60,15 +69,14 @@ _FEEDS = {
     "holder": "TEXT",
 }
 _ORIGIN = ("service", "feed", "source")
-QUOTE_COLUMNS = (*(name for name in _QUOTES if name != "origin"), *_ORIGIN)
+QUOTE_COLUMNS = ("symbol", *(name for name in _NUMBERS.fields or () if name != "origin"), *_ORIGIN)
 """Columns of a quote, in the order in which `LiveTable.write` takes them."""
-FIGURE_COLUMNS = ("bid", "ask", "last", "bid_size", "ask_size", "last_size", "volume")
 FEED_COLUMNS = tuple(_FEEDS)
 """What is known of a feed; `LiveTable.write` takes it as a mapping."""
 
-_MADE = 2  # raised when the columns change: an older file is then made anew
+_MADE = 3  # raised when the columns change: an older file is then made anew
 _SCHEMA = (
-    f"CREATE TABLE quotes ({', '.join(f'{name} {kind}' for name, kind in _QUOTES.items())}) WITHOUT ROWID;"
+    "CREATE TABLE quotes (symbol TEXT PRIMARY KEY, numbers BLOB) WITHOUT ROWID;"
     f"CREATE TABLE feeds ({', '.join(f'{name} {kind}' for name, kind in _FEEDS.items())}, "
     "PRIMARY KEY (service, feed)) WITHOUT ROWID;"
     # Three names for each of hundreds of quotes would take longer to read than their figures.
@@ -76,12 +84,12 @@ _SCHEMA = (
     "UNIQUE (service, feed, source));"
     f"PRAGMA user_version = {_MADE};"
 )
-_PUT_QUOTE = f"INSERT OR REPLACE INTO quotes VALUES ({', '.join('?' * len(_QUOTES))})"  # noqa: S608
+_PUT_QUOTE = "INSERT OR REPLACE INTO quotes VALUES (?, ?)"
 _PUT_FEED = f"INSERT OR REPLACE INTO feeds VALUES ({', '.join('?' * len(_FEEDS))})"  # noqa: S608
-_SHOWN = ", ".join(f"quotes.{name}" for name in ("symbol", *FIGURE_COLUMNS, "time", "crossed", "origin"))
 _ALL = "FROM quotes ORDER BY symbol"
 _SOME = "FROM json_each(?) AS asked JOIN quotes ON quotes.symbol = asked.value"
 _BUSY_SECONDS = 2.0
+_NAN = float("nan")
 
 
 class LiveTable:
@@ -116,24 +124,31 @@ class LiveTable:
 
         A symbol without a quote has no row. A table that is not there or cannot be read has no rows.
         """
-        found, values = (_ALL, ()) if symbols is None else (_SOME, (json.dumps(list(symbols)),))
-        rows, origins = self._read(f"SELECT quotes.* {found}", values, with_origins=True)
-        return [(*row[:-1], *origins.get(row[-1], ("", "", ""))) for row in rows]
+        names, numbers, origins = self.shown_quotes(symbols)
+        return [
+            (name, *map(_value, row[:-1]), *origins.get(row[-1], ("", "", "")))
+            for name, row in zip(names, numbers.tolist(), strict=True)
+        ]
 
     def shown_quotes(
         self, symbols: Sequence[str] | None = None
-    ) -> tuple[list[tuple[Any, ...]], dict[int, tuple[str, str, str]]]:
-        """Return what a face shows of the quotes, half as long to read as all of them.
+    ) -> tuple[list[str], np.ndarray, dict[int, tuple[str, str, str]]]:
+        """Return the same by columns, which takes a third of the time.
 
         Returns
         -------
-        list of tuple
-            Symbol, the columns of `FIGURE_COLUMNS`, time, crossed, and the number of its origin.
+        list of str
+            The symbols.
+        ndarray
+            Of each the columns of `FIGURE_COLUMNS` (NaN where missing), `time` and `last_time` (the
+            smallest number where missing), `received_at`, `crossed` and `origin`, as named fields.
         dict
-            Service, feed and source by that number.
+            Service, feed and source by origin.
         """
         found, values = (_ALL, ()) if symbols is None else (_SOME, (json.dumps(list(symbols)),))
-        return self._read(f"SELECT {_SHOWN} {found}", values, with_origins=True)
+        rows, origins = self._read(f"SELECT quotes.symbol, quotes.numbers {found}", values, with_origins=True)
+        packed = b"".join([row[1] for row in rows])
+        return [row[0] for row in rows], np.frombuffer(packed, dtype=_NUMBERS), origins
 
     def feeds(self) -> list[dict[str, Any]]:
         """Return what is known of each feed, by service and name."""
@@ -228,7 +243,9 @@ class LiveTable:
         try:
             if quotes:
                 numbers = self._numbers_of(connection, {row[-3:] for row in quotes})
-                connection.executemany(_PUT_QUOTE, [(*row[:-3], numbers[row[-3:]]) for row in quotes])
+                connection.executemany(
+                    _PUT_QUOTE, [(row[0], _packed(row[1:-3], numbers[row[-3:]])) for row in quotes]
+                )
             if feeds:
                 connection.executemany(_PUT_FEED, feeds)
         except BaseException:
@@ -279,6 +296,18 @@ class LiveTable:
             with suppress(sqlite3.Error):
                 self._reader.close()
         self._reader, self._reader_inode = None, 0
+
+
+def _packed(values: Sequence[Any], origin: int) -> bytes:
+    figures = [_NAN if value is None else value for value in values[:7]]
+    times = [_ABSENT if value is None else value for value in values[7:9]]
+    received_at, crossed = values[9], values[10] or 0
+    return _PACKING.pack(*figures, *times, _NAN if received_at is None else received_at, crossed, origin)
+
+
+def _value(number: float | int) -> float | int | None:
+    """Return a number, or None for the one that stands for nothing."""
+    return None if math.isnan(number) or number == _ABSENT else number
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
