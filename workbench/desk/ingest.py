@@ -165,9 +165,7 @@ def quarantine_rows(lake: Lake, table: str, bad: pd.DataFrame, source: str) -> N
         lake.write("quarantine", rows, source=source)
 
 
-def _with_quarantined(
-    counts: pd.DataFrame, bad: pd.DataFrame, good: pd.DataFrame | pa.Table
-) -> pd.DataFrame:
+def _with_quarantined(counts: pd.DataFrame, bad: pd.DataFrame, good: pd.DataFrame | pa.Table) -> pd.DataFrame:
     """Add the quarantined rows to the counts, under their symbol where the row still tells it."""
     counts = counts.reindex(columns=SUMMARY, fill_value=0)
     if bad.empty:

@@ -131,9 +131,7 @@ def live_quotes(
     stamps = np.where(shown["time"] < 0, 0, shown["time"])
     # A handful of origins, whatever the number of quotes: each is looked at once.
     known = {number: feeds.get(origins[number][:2]) if number in origins else None for number in set(numbers)}
-    troubles = {
-        number: _NEVER if number < 0 else feed_trouble(feed, now) for number, feed in known.items()
-    }
+    troubles = {number: _NEVER if number < 0 else feed_trouble(feed, now) for number, feed in known.items()}
     in_session = {number: _in_session(feed, settings, now) for number, feed in known.items()}
     sources = {number: origins[number][2] if number in origins else "" for number in known}
     stream = settings.stream
