@@ -42,7 +42,7 @@ def test_a_date_is_a_session_date_however_it_is_written(written):
     "written",
     [
         "2021-01-04T14:30:00Z", "2021-01-04 14:30:00 UTC", "2021-01-04T09:30:00-05:00",
-        "2021-01-04 093000-0500",
+        "2021-01-04 093000-0500", "2021-01-04 09:30:00-05", "2021-01-04 14:30:00+00",
         "1609770600", "1609770600000", "1609770600000000", "1609770600000000000", 1609770600,
         pd.Timestamp("2021-01-04 09:30", tz=NEW_YORK),
     ],
@@ -96,6 +96,11 @@ def test_a_format_that_is_said_is_used():
     assert read("31.12.20", pattern="%d.%m.%y").values.tolist() == utc("2020-12-31")
     noon = read("3/4/21 12:00 -0500", pattern="%m/%d/%y %H:%M %z")
     assert noon.values.tolist() == utc("2021-03-04 17:00")
+
+
+def test_two_digits_behind_a_date_alone_are_no_zone():
+    with pytest.raises(DataFormatError, match="No value of .* can be read as a date or time"):
+        read("2021-01-04-05", "2021-01-05+00")
 
 
 def test_a_format_that_is_none_is_refused():

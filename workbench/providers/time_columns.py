@@ -27,7 +27,7 @@ _DAY_IN_MICROSECONDS = 86_400 * 10**6
 _BLOCK = 100_000
 _CLOCK = (
     r"(?:[T ,]+(?P<hour>\d{1,2}):?(?P<minute>\d{2})(?::?(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
-    r" ?(?P<half>[AaPp][Mm])?)? ?(?P<zone>Z|z|UTC|GMT|[-+]\d{2}:?\d{2})?$"
+    r" ?(?P<half>[AaPp][Mm])?)? ?(?P<zone>Z|z|UTC|GMT|[-+]\d{2}(?::?\d{2})?)?$"
 )
 _PATTERNS = (
     r"^(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})" + _CLOCK,
@@ -37,6 +37,7 @@ _PATTERNS = (
 )
 _TWO_ORDERS = r"^(?P<first>\d{1,2})[-/.](?P<other>\d{1,2})[-/.](?P<year>\d{4})" + _CLOCK
 _EPOCH = r"^(?P<digits>\d{9,10}|\d{12,13}|\d{15,16}|\d{18,19})$"
+_HOURS_ALONE = len("+00")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _YEARS = (1900, 2199)
 
@@ -271,6 +272,8 @@ def _stamps_of(parts: Any, month_first: bool | None = None) -> _Stamps:
     stamps.local = days.astype("datetime64[D]").astype(np.int64) * _DAY + nanoseconds
     stamps.has_clock = _piece(parts, "hour") != ""
     stamps.has_zone = (zone_text != "") & stamps.has_clock
+    # Databases write +00 behind a time; behind a date two digits more are no zone.
+    stamps.read &= stamps.has_clock | (np.char.str_len(zone_text.astype(str)) != _HOURS_ALONE)
     stamps.offset = _offsets(zone_text)
     return stamps
 
@@ -417,6 +420,6 @@ def _offsets(zone_text: npt.NDArray[np.object_]) -> Whole:
     seconds = []
     for text in distinct:
         digits = text.replace(":", "").lstrip("+-")
-        size = int(digits[:2]) * 3600 + int(digits[2:]) * 60 if digits.isdigit() else 0
+        size = int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60 if digits.isdigit() else 0
         seconds.append(-size if text.startswith("-") else size)
     return np.array(seconds, dtype=np.int64)[codes] * _SECOND
