@@ -147,3 +147,15 @@ def test_every_address_and_key_stands_in_the_one_table():
             assert f"| `services.{name}.{field}` | `{variable}` | {cell} |" in text
         for part in vendor_of(name).credentials:
             assert f"`{variable_name(name, part.name)}`" in text
+
+
+def test_keys_that_cannot_be_read_are_a_state_of_their_services_alone(home, alpaca):
+    with Desk.open(home) as desk:
+        desk.connect("alpaca", **KEYS)
+        (home / "secrets.sealed").write_bytes(b"damaged")
+        frame = desk.connections()
+    row = frame.loc["alpaca"]
+    assert (row["state"], row["keys"]) == ("not_connected", "cannot be read")
+    assert "secrets.sealed" in row["detail"]
+    assert row["what_to_do"] == "workbench connect alpaca"
+    assert frame.loc["rss", "state"] == "not_asked"

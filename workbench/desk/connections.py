@@ -9,7 +9,7 @@ import pandas as pd
 
 from workbench.desk.frames import DeskFrame, desk_frame
 from workbench.desk.opened import OpenedDesk
-from workbench.errors import ArgumentError, ServiceError
+from workbench.errors import ArgumentError, SecretsError, ServiceError
 from workbench.market.calendars import is_session, next_session, session_close, session_open
 from workbench.providers import (
     PROVIDER_NAMES,
@@ -219,12 +219,17 @@ class ConnectionQuestions(OpenedDesk):
 
     def _row(self, name: str, known: ServiceState | None, now: pd.Timestamp) -> dict[str, Any]:
         vendor = vendor_of(name)
-        origin = self._secrets.origin(name, _names(vendor))
         found = known or ServiceState()
-        missing = set(_required(vendor)) - set(self._secrets.read(name, _names(vendor)))
+        locked = ""
+        try:
+            origin = self._secrets.origin(name, _names(vendor))
+            missing = set(_required(vendor)) - set(self._secrets.read(name, _names(vendor)))
+        except SecretsError as error:
+            # The other services' keys lie in the same place, but what the desk holds can still be read.
+            origin, missing, locked = "cannot be read", set(_required(vendor)), str(error)
         state, detail = ("not_asked" if found.state == "unknown" else found.state), found.detail
         if missing:
-            state, detail = "not_connected", ""
+            state, detail = "not_connected", locked
         elif found.retry_at is not None and found.retry_at <= now and state == "rate_limited":
             state, detail = "connected", ""
         closed = self._closed(vendor, now) if state == "connected" else ""
