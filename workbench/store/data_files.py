@@ -11,7 +11,6 @@ from datetime import datetime
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import duckdb
@@ -34,9 +33,6 @@ ROW_GROUP = 30_000
 _MANY = 200_000
 _SAMPLE = 5_000
 _FILE_ROWS = 2_500_000
-# Up to so many periods the rows of each are found sooner by themselves than by sorting all.
-_FEW = 40
-_UNITS = {"year": "Y", "month": "M", "day": "D"}
 _DAY = 86_400 * 10**6
 # Rows that are worked on at once: what is made of them on the way then stays in the processor's cache.
 _BLOCK = 100_000
@@ -44,7 +40,11 @@ _BLOCK = 100_000
 
 def are_many(spec: TableSpec, rows: pa.Table) -> bool:
     """Say whether rows are worth files of their own, and each has the time that says into which it goes."""
-    return rows.num_rows >= _MANY and (spec.time is None or not rows.column(spec.time).null_count)
+    # Of folders by year and month ducklake_add_data_files (1.5.5) files both values under the month, so
+    # such tables are inserted into.
+    if spec.partition not in ((), ("year",)) or rows.num_rows < _MANY:
+        return False
+    return spec.time is None or not rows.column(spec.time).null_count
 
 
 def add_data_files(
@@ -118,32 +118,25 @@ def _parts(spec: TableSpec, rows: pa.Table) -> Iterator[_Part]:
         for start, end in _pieces(rows.num_rows):
             yield _Part((), partial(rows.slice, start, end - start))
         return
-    periods, codes = _periods(rows.column(spec.time), spec.partition[-1])
-    sizes = np.bincount(codes, minlength=len(periods))
-    many = len(periods) > _FEW
-    if many:
-        order, together = np.argsort(codes, kind="stable"), rows.combine_chunks()
-    for number, (size, end) in enumerate(zip(sizes.tolist(), np.cumsum(sizes).tolist(), strict=True)):
-        for first, last in _pieces(size):
-            if many:
-                chosen = partial(_rows_at, together, order[end - size + first : end - size + last])
-            else:
-                chosen = partial(_rows_of, rows, codes, number, slice(first, last))
-            yield _Part(_folders(spec, periods[number]), chosen)
+    first, years = _years(rows.column(spec.time))
+    for number, size in enumerate(np.bincount(years).tolist()):
+        for start, end in _pieces(size):
+            yield _Part(
+                (f"year={first + number}",), partial(_rows_of, rows, years, number, slice(start, end))
+            )
 
 
-def _periods(times: pa.ChunkedArray, unit: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return the years, months or days between the first time and the last, and the number of each row's."""
+def _years(times: pa.ChunkedArray) -> tuple[int, npt.NDArray[np.uint16]]:
+    """Return the first year, and of each row how many years later it is."""
     instants = whole(times).cast(pa.int64()).to_numpy()
     first, last = instants.min() // _DAY, instants.max() // _DAY
-    calendar = np.arange(first, last + 1).astype("datetime64[D]")
-    periods, period_of_day = np.unique(calendar.astype(f"datetime64[{_UNITS[unit]}]"), return_inverse=True)
-    # Small numbers are compared and sorted many times faster.
-    period_of_day = period_of_day.astype(np.uint16 if len(periods) < 2**16 else np.int64)
-    codes = np.empty(len(instants), dtype=period_of_day.dtype)
+    year_of_day = np.arange(first, last + 1).astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64)
+    # Small numbers are compared many times faster.
+    later = (year_of_day - year_of_day[0]).astype(np.uint16)
+    years = np.empty(len(instants), dtype=np.uint16)
     for at in range(0, len(instants), _BLOCK):
-        codes[at : at + _BLOCK] = period_of_day[instants[at : at + _BLOCK] // _DAY - first]
-    return periods, codes
+        years[at : at + _BLOCK] = later[instants[at : at + _BLOCK] // _DAY - first]
+    return 1970 + int(year_of_day[0]), years
 
 
 def _pieces(count: int) -> Iterator[tuple[int, int]]:
@@ -152,17 +145,8 @@ def _pieces(count: int) -> Iterator[tuple[int, int]]:
     yield from pairwise(bounds)
 
 
-def _rows_of(rows: pa.Table, codes: npt.NDArray[Any], number: int, piece: slice) -> pa.Table:
-    return rows.filter(pa.array(codes == number))[piece]
-
-
-def _rows_at(rows: pa.Table, places: npt.NDArray[np.intp]) -> pa.Table:
-    return rows.take(pa.array(places))
-
-
-def _folders(spec: TableSpec, period: np.datetime64) -> tuple[str, ...]:
-    date = period.astype("datetime64[D]").item()
-    return tuple(f"{part}={getattr(date, part)}" for part in spec.partition)
+def _rows_of(rows: pa.Table, years: npt.NDArray[np.uint16], number: int, piece: slice) -> pa.Table:
+    return rows.filter(pa.array(years == number))[piece]
 
 
 def _write(
