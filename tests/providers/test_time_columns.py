@@ -99,7 +99,7 @@ def test_a_format_that_is_said_is_used():
 
 
 def test_two_digits_behind_a_date_alone_are_no_zone():
-    with pytest.raises(DataFormatError, match="No value of .* can be read as a date or time"):
+    with pytest.raises(DataFormatError, match=r"No value of .* can be read as a date or time"):
         read("2021-01-04-05", "2021-01-05+00")
 
 
