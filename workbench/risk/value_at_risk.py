@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from workbench.arrays import require_finite
 from workbench.errors import RiskInputError
@@ -69,16 +69,8 @@ def historical_var(pnl: ArrayLike, confidence: float) -> RiskMeasure:
     >>> var, es
     (1.0, 4.2)
     """
-    (outcomes,) = require_finite(RiskInputError, pnl=pnl)
-    if outcomes.ndim != 1 or outcomes.size == 0:
-        raise RiskInputError(
-            f"`pnl` has shape {outcomes.shape}; give one list with at least one profit or loss."
-        )
-    if np.isnan(outcomes).any():
-        row = int(np.argmax(np.isnan(outcomes)))
-        raise RiskInputError(f"`pnl` is missing in row {row}; drop the row or give its profit or loss.")
-    if not 0 < confidence < 1:
-        raise RiskInputError(f"`confidence` is {confidence}; give a number between 0 and 1, such as 0.99.")
+    outcomes = require_outcomes(pnl)
+    require_confidence(confidence)
     losses = np.sort(-outcomes)
     n = losses.size
     # 100 x 0.07 is 7.000000000000001 in binary; the rank is meant in decimals.
@@ -88,3 +80,39 @@ def historical_var(pnl: ArrayLike, confidence: float) -> RiskMeasure:
     tail = n * (1 - confidence)
     es = (beyond.sum() + (tail - beyond.size) * var) / tail
     return RiskMeasure(float(var), float(es), float(confidence), n)
+
+
+def require_outcomes(pnl: ArrayLike) -> NDArray[np.float64]:
+    """Return profits and losses as one array, none missing.
+
+    Raises
+    ------
+    RiskInputError
+        If there is none, or one is missing or infinite.
+    """
+    (outcomes,) = require_finite(RiskInputError, pnl=pnl)
+    if outcomes.ndim != 1 or outcomes.size == 0:
+        raise RiskInputError(
+            f"`pnl` has shape {outcomes.shape}; give one list with at least one profit or loss."
+        )
+    if np.isnan(outcomes).any():
+        row = int(np.argmax(np.isnan(outcomes)))
+        raise RiskInputError(f"`pnl` is missing in row {row}; drop the row or give its profit or loss.")
+    return outcomes
+
+
+def require_confidence(confidence: float) -> None:
+    """Refuse a confidence that is no share.
+
+    Raises
+    ------
+    RiskInputError
+        If it is not between 0 and 1.
+    """
+    if not 0 < confidence < 1:
+        raise RiskInputError(f"`confidence` is {confidence}; give a number between 0 and 1, such as 0.99.")
+
+
+def normal_density(z: float) -> float:
+    """Return the density of a standard normal deviate."""
+    return float(np.exp(-z * z / 2) / np.sqrt(2 * np.pi))
