@@ -1,5 +1,6 @@
 """The lock: one at a time, in turn, and free when its holder dies."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -13,23 +14,28 @@ from workbench.errors import StoreBusyError
 from workbench.store.lock import StoreLock
 
 TAKE_TURNS = """
-import os, sys, time
+import json, os, sys, time
 from pathlib import Path
 from workbench.store.lock import StoreLock
-lock, until = StoreLock(Path(sys.argv[1])), time.monotonic() + float(sys.argv[2])
-turns, longest = 0, 0.0
+
+class Watched(StoreLock):
+    def _draw_ticket(self):
+        ticket = super()._draw_ticket()
+        self.drawn = time.monotonic()
+        return ticket
+
+lock, turns = Watched(Path(sys.argv[1])), []
 print("ready", flush=True); sys.stdin.readline()
 until = time.monotonic() + float(sys.argv[2])
 while time.monotonic() < until:
-    began = time.monotonic()
+    lock.drawn, began = None, time.monotonic()
     with lock.hold("a turn", 30):
-        longest = max(longest, time.monotonic() - began)
+        turns.append((began, lock.drawn, time.monotonic()))
         marker = os.open(sys.argv[1] + ".inside", os.O_CREAT | os.O_EXCL)  # fails if another is inside
         time.sleep(0.005)
         os.close(marker)
         os.unlink(sys.argv[1] + ".inside")
-    turns += 1
-print(turns, longest)
+print(json.dumps(turns))
 """
 HOLD = """
 import sys, time
@@ -59,14 +65,24 @@ def run(code, *arguments):
 
 
 def test_processes_take_turns_and_none_waits_long(tmp_path):
+    """Who asks after another has a ticket comes after it, however busy the machine is."""
     processes = [run(TAKE_TURNS, tmp_path / "lock", 3) for _ in range(4)]
     for process in processes:
         assert process.stdout.readline() == "ready\n"
-    answers = [process.communicate("go\n", timeout=60)[0].split() for process in processes]
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    turns = [json.loads(process.communicate(timeout=60)[0]) for process in processes]
     assert [process.returncode for process in processes] == [0] * 4
-    turns = [int(count) for count, _ in answers]
-    assert min(turns) > 0.5 * max(turns), turns
-    assert max(float(longest) for _, longest in answers) < 1.5
+    assert min(map(len, turns)) > 20
+    in_order = sorted((held, began, drawn) for each in turns for began, drawn, held in each)
+    # Behind a head that does not move for a second, as when its process is stopped, anyone may try.
+    queued = [(drawn, held) for held, _, drawn in in_order if drawn is not None and held - drawn < 1]
+    assert len(queued) > 100
+    for drawn, held in queued:
+        overtook = [began for other, began, _ in in_order if began > drawn and other < held]
+        assert not overtook
+    assert max(held - began for held, began, _ in in_order) < 1.5
 
 
 def test_a_holder_that_is_killed_leaves_the_lock_free(tmp_path):
