@@ -196,7 +196,7 @@ def test_on_a_telephone_the_page_is_one_column(open_page):
     assert len(set(lefts)) == 1
     watched.keep("book_phone")
     headers = []
-    for _ in range(40):  # a page that was kept ready is made anew once it is told that it is open
+    for _ in range(160):  # a page that was kept ready is made anew once it is told that it is open
         headers = [
             each.inner_text() for each in page.locator(".tabulator-col-title").all() if each.is_visible()
         ]
