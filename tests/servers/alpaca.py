@@ -214,6 +214,11 @@ class AlpacaServer(LocalServer):
         with contextlib.suppress(OSError, ConnectionClosed):
             socket.send(encode(messages) if self.packed(socket) else json.dumps(messages))
 
+    def cut_sockets(self) -> None:
+        super().cut_sockets()
+        # Nobody shall take what a dead client asked for as what its successor did.
+        self.subscriptions.clear()
+
     def asked(self, channel: str) -> set[str]:
         """Return what all connections have subscribed to."""
         return {name for held in list(self.subscriptions.values()) for name in held.get(channel, ())}

@@ -59,6 +59,12 @@ class PlainServer(LocalServer):
                 if mine:
                     _send(socket, json.dumps({kind: mine}))
 
+    def cut_sockets(self) -> None:
+        super().cut_sockets()
+        # Nobody shall take what a dead client asked for as what its successor did.
+        with self._writing:
+            self.wanted.clear()
+
     def subscribed(self) -> dict[str, set[str]]:
         """Return what all clients together have asked for."""
         found: dict[str, set[str]] = {}

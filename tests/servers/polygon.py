@@ -164,6 +164,11 @@ class PolygonServer(LocalServer):
                 mine.discard(name)
                 _status(socket, "success", f"unsubscribed to: {name}")
 
+    def cut_sockets(self) -> None:
+        super().cut_sockets()
+        # Nobody shall take what a dead client asked for as what its successor did.
+        self.channels.clear()
+
     def subscribed(self) -> set[str]:
         """Return the channels that all clients together have asked for."""
         return {name for names in list(self.channels.values()) for name in names}

@@ -144,6 +144,11 @@ class ZerodhaServer(LocalServer):
         finally:
             self.modes.pop(socket, None)
 
+    def cut_sockets(self) -> None:
+        super().cut_sockets()
+        # Nobody shall take what a dead client asked for as what its successor did.
+        self.modes.clear()
+
     def subscribed(self) -> set[str]:
         """Return the symbols that all clients together have asked for."""
         tokens = {token for mine in list(self.modes.values()) for token in mine}
