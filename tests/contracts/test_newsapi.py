@@ -75,10 +75,6 @@ class TestNewsApi(NumberedPages, ProviderContract, SocketContract):
             pages_path="/everything",
         )
 
-    def test_a_row_that_lies_is_set_aside_with_its_reason_and_the_others_stay(self, connected, good, lie):
-        # An article whose title is gone still names AAPL in its description.
-        super().test_a_row_that_lies_is_set_aside_with_its_reason_and_the_others_stay(connected, good, lie)
-
 
 def test_names_of_companies_find_what_tickers_do_not(server):
     provider = provider_of(server, names={"AAPL": ["Apple"]})

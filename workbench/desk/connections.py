@@ -242,7 +242,9 @@ class ConnectionQuestions(OpenedDesk):
             "detail": closed or redact(detail),
             "keys": origin or ("" if vendor.credentials else "none needed"),
             "gives": ", ".join(kind.replace("_", " ") for kind in vendor.kinds),
-            "what_to_do": _what_to_do(vendor, state),
+            "what_to_do": "make the kept keys readable again, see the detail"
+            if locked
+            else _what_to_do(vendor, state),
         }
 
     def _closed(self, vendor: Vendor, now: pd.Timestamp) -> str:
